@@ -1,0 +1,1 @@
+"""The machines of a node: one table a file, and the engine that runs them."""

@@ -1,0 +1,1 @@
+"""The options of a node, one small text file each."""

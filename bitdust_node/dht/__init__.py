@@ -1,0 +1,1 @@
+"""The distributed hash table: records, routing, lookups, and the node that speaks UDP."""

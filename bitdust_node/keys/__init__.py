@@ -1,0 +1,1 @@
+"""RSA keys: signing, sealing for a reader, and their files."""

@@ -1,0 +1,1 @@
+"""From bytes to pieces and back: sealing, erasure code, hash trees, manifests."""

@@ -1,0 +1,1 @@
+"""What the node does: one service a module or folder, each a plugin with its API methods."""

@@ -1,0 +1,7 @@
+"""
+Builds the distribution; everything is declared in setup.cfg.
+"""
+
+from setuptools import setup
+
+setup()

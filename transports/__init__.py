@@ -1,0 +1,1 @@
+"""How bytes reach another node: one transport a module, each a plugin."""
