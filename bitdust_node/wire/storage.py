@@ -1,0 +1,155 @@
+"""
+What a customer and a supplier say to each other. `docs/storage.md` has the exchanges in order.
+
+The customer is always the authenticated peer; no field of a question names an owner.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from bitdust_node.pieces.manifest import MANIFEST_LIMIT
+from bitdust_node.wire.command import Command, Nothing
+
+#: Versions that one question may name, and entries that one answer may bring.
+VERSIONS_LIMIT = 1000
+LIST_LIMIT = 500
+
+Version = Annotated[bytes, Meta(min_length=16, max_length=16)]
+Index = Annotated[int, Meta(ge=0, le=255)]
+Bytes = Annotated[int, Meta(ge=0, le=1 << 60)]
+Blocks = Annotated[int, Meta(ge=0, le=1 << 40)]
+
+
+class LeaseQuestion(msgspec.Struct, frozen=True, array_like=True):
+    """needed: bytes. position: of this supplier among the customer's, from 0. suppliers: how many there are."""
+
+    needed: Bytes
+    position: Annotated[int, Meta(ge=0, le=255)]
+    suppliers: Annotated[int, Meta(ge=1, le=256)]
+
+
+class LeaseAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """granted: bytes in total, all that this customer may fill. expires: unix seconds, moved on by any contact."""
+
+    granted: int
+    expires: int
+
+
+class LeaseState(msgspec.Struct, frozen=True, array_like=True):
+    """granted, used: bytes; granted is 0 when there is no lease in force."""
+
+    granted: int
+    used: int
+    expires: int
+
+
+class PieceName(msgspec.Struct, frozen=True, array_like=True):
+    """One piece of the peer: piece `index` of `version`."""
+
+    version: Version
+    index: Index
+
+
+class PieceCommit(msgspec.Struct, frozen=True, array_like=True):
+    """The piece whose stream was sent before is whole; `manifest` is packed and signed."""
+
+    version: Version
+    index: Index
+    manifest: Annotated[bytes, Meta(max_length=MANIFEST_LIMIT)]
+
+
+class PieceStored(msgspec.Struct, frozen=True, array_like=True):
+    """The piece is on disk and will survive a crash."""
+
+    root: bytes
+    size: int
+
+
+class PieceGet(msgspec.Struct, frozen=True, array_like=True):
+    """Blocks `first` .. `first + count` (count -1: to the end), behind the leaves of the whole piece if asked for."""
+
+    version: Version
+    index: Index
+    first: Blocks = 0
+    count: Annotated[int, Meta(ge=-1, le=1 << 40)] = -1
+    leaves: bool = False
+
+
+class PieceDelete(msgspec.Struct, frozen=True, array_like=True):
+    """All pieces and the manifest of each version."""
+
+    versions: Annotated[list[Version], Meta(max_length=VERSIONS_LIMIT)]
+
+
+class PieceDeleted(msgspec.Struct, frozen=True, array_like=True):
+    """deleted: pieces. freed: bytes. Versions that are not here are not counted and no error."""
+
+    deleted: int
+    freed: int
+
+
+class PieceListQuestion(msgspec.Struct, frozen=True, array_like=True):
+    """after: `cursor` of the last item of the answer before, empty at the start."""
+
+    after: Annotated[bytes, Meta(max_length=18)] = b""
+    limit: Annotated[int, Meta(ge=1, le=LIST_LIMIT)] = LIST_LIMIT
+
+
+class PieceItem(msgspec.Struct, frozen=True, array_like=True):
+    """One piece that is kept for the peer."""
+
+    version: bytes
+    index: int
+    size: int
+    root: bytes
+
+    @property
+    def cursor(self) -> bytes:
+        return self.version + self.index.to_bytes(2, "big")
+
+
+class PieceListAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """In the order of version and index; fewer than asked for: the end."""
+
+    pieces: list[PieceItem]
+
+
+class VersionName(msgspec.Struct, frozen=True, array_like=True):
+    """One version of the peer."""
+
+    version: Version
+
+
+class ManifestAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """The packed, signed manifest as it was committed."""
+
+    manifest: bytes
+
+
+class ManifestListQuestion(msgspec.Struct, frozen=True, array_like=True):
+    """after: the last version of the answer before, empty at the start."""
+
+    after: Annotated[bytes, Meta(max_length=16)] = b""
+    limit: Annotated[int, Meta(ge=1, le=VERSIONS_LIMIT)] = VERSIONS_LIMIT
+
+
+class ManifestListAnswer(msgspec.Struct, frozen=True, array_like=True):
+    """In order; fewer than asked for: the end."""
+
+    versions: list[bytes]
+
+
+LEASE_REQUEST = Command("lease.request", LeaseQuestion, LeaseAnswer)
+LEASE_CANCEL = Command("lease.cancel", Nothing, Nothing)
+LEASE_INFO = Command("lease.info", Nothing, LeaseState)
+PIECE_PUT = Command("piece.put", PieceName, Nothing, stream=True)
+PIECE_COMMIT = Command("piece.commit", PieceCommit, PieceStored, limit=MANIFEST_LIMIT + 1024)
+PIECE_GET = Command("piece.get", PieceGet, Nothing, stream=True)
+PIECE_DELETE = Command("piece.delete", PieceDelete, PieceDeleted, limit=32 * VERSIONS_LIMIT)
+PIECE_LIST = Command("piece.list", PieceListQuestion, PieceListAnswer)
+MANIFEST_GET = Command("manifest.get", VersionName, ManifestAnswer)
+MANIFEST_LIST = Command("manifest.list", ManifestListQuestion, ManifestListAnswer)
