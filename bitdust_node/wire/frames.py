@@ -1,0 +1,133 @@
+"""
+Frames: how a session cuts its bytes into messages and pieces of streams. Bytes in, frames out; see docs/wire.md.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from struct import Struct
+from typing import NamedTuple
+
+from bitdust_node.errors import Invalid
+from bitdust_node.wire.command import MESSAGE_LIMIT
+
+HEADER = Struct(">IBI")
+
+#: What a packet adds to the encoded question or answer that it carries.
+ENVELOPE = 1024
+#: A DATA frame of this body fills exactly four TLS records.
+DATA_LIMIT = 64 * 1024 - HEADER.size
+
+
+class Kind(IntEnum):
+    """What a frame is."""
+
+    HELLO = 1
+    MESSAGE = 2
+    OPEN = 3
+    DATA = 4
+    CREDIT = 5
+    END = 6
+    STOP = 7
+    RESET = 8
+    PING = 9
+    PONG = 10
+    BYE = 11
+
+
+#: Least and most bytes of the body of each kind.
+LIMITS: dict[int, tuple[int, int]] = {
+    Kind.HELLO: (1, MESSAGE_LIMIT),
+    Kind.MESSAGE: (1, MESSAGE_LIMIT + ENVELOPE),
+    Kind.OPEN: (1, MESSAGE_LIMIT + ENVELOPE),
+    Kind.DATA: (1, DATA_LIMIT),
+    Kind.CREDIT: (4, 4),
+    Kind.END: (0, 0),
+    Kind.STOP: (0, 0),
+    Kind.RESET: (1, 2048),
+    Kind.PING: (8, 8),
+    Kind.PONG: (8, 8),
+    Kind.BYE: (0, 512),
+}
+#: Kinds that belong to a stream and so carry its number; the others carry 0.
+OF_STREAMS = frozenset({Kind.OPEN, Kind.DATA, Kind.CREDIT, Kind.END, Kind.STOP, Kind.RESET})
+
+
+class Frame(NamedTuple):
+    """
+    One frame, or a part of a DATA frame: the body of DATA is handed on as it comes.
+    """
+
+    kind: Kind
+    stream: int
+    body: bytes
+
+
+def encode(kind: Kind, stream: int = 0, body: bytes | memoryview = b"") -> bytes:
+    """
+    The bytes of one frame. A body that is too large or small for its kind raises Invalid.
+    """
+    least, most = LIMITS[kind]
+    if not least <= len(body) <= most:
+        raise Invalid(f"a {kind.name} frame carries {least} to {most} bytes, not {len(body)}")
+    return b"".join((HEADER.pack(len(body), kind, stream), body))
+
+
+class FrameReader:
+    """
+    Cuts what arrives into frames. Memory: at most one incomplete frame that is not DATA.
+    """
+
+    def __init__(self) -> None:
+        self._header = b""
+        self._kind = Kind.HELLO
+        self._stream = 0
+        self._missing = 0
+        self._parts: list[bytes] = []
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """
+        The frames that these bytes complete. A header that lies raises Invalid; nothing may be fed afterwards.
+        """
+        frames: list[Frame] = []
+        at, end = 0, len(data)
+        while at < end:
+            if self._missing:
+                part = data[at : at + self._missing] if at or end > self._missing else data
+                at += len(part)
+                self._missing -= len(part)
+                if self._kind is Kind.DATA:
+                    frames.append(Frame(self._kind, self._stream, part))
+                    continue
+                self._parts.append(part)
+                if not self._missing:
+                    frames.append(Frame(self._kind, self._stream, b"".join(self._parts)))
+                    self._parts.clear()
+                continue
+            if not self._header and end - at >= HEADER.size:
+                fields = HEADER.unpack_from(data, at)
+                at += HEADER.size
+            else:
+                need = HEADER.size - len(self._header)
+                self._header += data[at : at + need]
+                at += need
+                if len(self._header) < HEADER.size:
+                    break
+                fields = HEADER.unpack(self._header)
+                self._header = b""
+            self._begin(*fields)
+            if not self._missing:
+                frames.append(Frame(self._kind, self._stream, b""))
+        return frames
+
+    def _begin(self, length: int, kind: int, stream: int) -> None:
+        limits = LIMITS.get(kind)
+        if limits is None:
+            raise Invalid(f"there is no frame of kind {kind}")
+        self._kind = Kind(kind)
+        if not limits[0] <= length <= limits[1]:
+            raise Invalid(f"a {self._kind.name} frame carries {limits[0]} to {limits[1]} bytes, not {length}")
+        if (stream != 0) != (self._kind in OF_STREAMS):
+            raise Invalid(f"a {self._kind.name} frame can not be of stream {stream}")
+        self._stream = stream
+        self._missing = length
