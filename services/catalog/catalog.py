@@ -1,0 +1,431 @@
+"""
+The catalog of a node: items, versions, pieces, tombstones and unfinished tasks, in `catalog.db`.
+"""
+
+# ruff: noqa: S608 - only names of columns and constants are put into queries; values are always bound
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, TypeVar
+
+from bitdust_node.clock import Clock
+from bitdust_node.database import Database
+from bitdust_node.errors import Conflict, NotFound
+from bitdust_node.paths import DataFolder
+from bitdust_node.threads import Workers
+from services.catalog.names import is_path_id, version_name
+from services.catalog.rows import (
+    ITEM,
+    PIECE,
+    TASK,
+    VERSION,
+    bury,
+    count_missing,
+    holds,
+    insert,
+    item_at,
+    marks,
+    one,
+    parts,
+)
+from services.catalog.schema import MIGRATIONS, Item, Piece, Task, Tombstone, Version
+from services.catalog.writing import GroupWriter
+
+T = TypeVar("T")
+
+#: Rows that one question may bring into memory.
+PAGE = 1000
+
+
+class Catalog:
+    """
+    All changes are transactions that are on the disk when the call returns.
+    """
+
+    def __init__(self, folder: DataFolder, workers: Workers, clock: Clock) -> None:
+        self._database = Database(folder.catalog_db, MIGRATIONS, workers, full_sync=True)
+        self._writer = GroupWriter(self._database)
+        self._clock = clock
+        #: Grows with every change; clients compare it.
+        self.revision = 0
+
+    async def open(self) -> None:
+        """
+        Read the revision; raises `Conflict` if a newer program wrote the file.
+        """
+        self.revision = await self._database.read(lambda c: int(c.execute("SELECT number FROM revision").fetchone()[0]))
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    # items
+
+    async def create(
+        self, alias: str, path: str, *, folder: bool, exist_ok: bool = False, path_id: str | None = None
+    ) -> tuple[Item, bool]:
+        """
+        Add an item and the folders above it. Answers it, and false if it was there already (with `exist_ok`).
+        """
+        now = self._clock.seconds()
+
+        def change(c: sqlite3.Connection) -> tuple[Item, bool]:
+            found = item_at(c, alias, path)
+            if found is not None:
+                if not exist_ok:
+                    raise Conflict(f"remote path {path!r} already exists in the catalog")
+                return found, False
+            names = path.split("/")
+            parent = ""
+            for depth in range(1, len(names)):
+                above = item_at(c, alias, "/".join(names[:depth]))
+                if above is None:
+                    above = insert(c, alias, "/".join(names[:depth]), parent, "dir", now, None)
+                elif above.kind != "dir":
+                    raise Conflict(f"remote path {path!r} can not be assigned: {above.path!r} is a file")
+                parent = above.path_id
+            return insert(c, alias, path, parent, "dir" if folder else "file", now, path_id), True
+
+        return await self._change(change)
+
+    async def find(self, alias: str, path: str) -> Item | None:
+        """
+        The item at a virtual path, else the one with that numeric id.
+        """
+
+        def look(c: sqlite3.Connection) -> Item | None:
+            found = item_at(c, alias, path)
+            if found is None and is_path_id(path):
+                found = one(c, "path_id", alias, path)
+            return found
+
+        return await self._database.read(look)
+
+    async def item(self, item_id: int) -> Item | None:
+        def look(c: sqlite3.Connection) -> Item | None:
+            row = c.execute(f"SELECT {ITEM} FROM items WHERE id = ?", (item_id,)).fetchone()
+            return Item(*row) if row else None
+
+        return await self._database.read(look)
+
+    async def items(
+        self, alias: str | None, path: str = "", *, recursive: bool = True, after: str = "", limit: int = PAGE
+    ) -> list[Item]:
+        """
+        What is below a virtual path (empty: everything), in order of path, without the item itself.
+
+        after: the path of the last item of the page before. alias: None means every key's catalog.
+        """
+        where, values = ["path > ?"], [after]
+        if alias is not None:
+            where.append("alias = ?")
+            values.append(alias)
+        if path:
+            # "0" is the character after "/": all that begins with "path/", by the index
+            where.append("path > ? AND path < ?")
+            values.extend((f"{path}/", f"{path}0"))
+        if not recursive:
+            where.append("instr(substr(path, ?), '/') = 0")
+            values.append(str(len(path) + 2 if path else 1))
+        query = f"SELECT {ITEM} FROM items WHERE {' AND '.join(where)} ORDER BY path, alias LIMIT ?"
+        return await self._database.read(lambda c: [Item(*row) for row in c.execute(query, (*values, limit))])
+
+    async def set_kind(self, item: Item, kind: str) -> None:
+        """
+        Make an item that has nothing below it a `file` or a `dir`.
+        """
+        await self._change(lambda c: c.execute("UPDATE items SET kind = ? WHERE id = ?", (kind, item.id)))
+
+    async def delete(self, item: Item) -> list[bytes]:
+        """
+        Remove an item and all below it, leaving a tombstone for every supplier of every version. Answers the versions.
+        """
+        now = self._clock.seconds()
+
+        def change(c: sqlite3.Connection) -> list[bytes]:
+            below = (item.alias, item.path, f"{item.path}/", f"{item.path}0")
+            scope = "alias = ? AND (path = ? OR (path > ? AND path < ?))"
+            versions = [
+                row[0]
+                for row in c.execute(
+                    f"SELECT id FROM versions WHERE item IN (SELECT id FROM items WHERE {scope})",
+                    below,
+                )
+            ]
+            bury(c, versions, now)
+            c.execute(f"DELETE FROM items WHERE {scope}", below)
+            c.execute(
+                "UPDATE items SET children = children - 1 WHERE alias = ? AND path_id = ?",
+                (item.alias, item.path_id.rpartition("/")[0]),
+            )
+            return versions
+
+        return await self._change(change)
+
+    # versions and pieces
+
+    async def add_version(self, item: Item, version: bytes, kind: str, k: int, m: int) -> Version:
+        """
+        Begin a version of an item under a free name.
+        """
+        now = self._clock.seconds()
+
+        def change(c: sqlite3.Connection) -> Version:
+            if c.execute("SELECT 1 FROM items WHERE id = ?", (item.id,)).fetchone() is None:
+                raise NotFound(f"{item.path} was deleted")
+            counter = 0
+            while c.execute(
+                "SELECT 1 FROM versions WHERE item = ? AND name = ?", (item.id, version_name(now, counter))
+            ).fetchone():
+                counter += 1
+            made = Version(version, item.id, version_name(now, counter), now, "uploading", kind, -1, k, m, 0, None)
+            c.execute(
+                f"INSERT INTO versions ({VERSION}) VALUES ({', '.join('?' * 11)})",
+                (*[getattr(made, name) for name in VERSION.split(", ")],),
+            )
+            return made
+
+        return await self._change(change)
+
+    async def note_receivers(self, version: bytes, pieces: Iterable[Piece]) -> None:
+        """
+        Who is about to get which piece: written before anything is sent, so that a crash leaves nobody forgotten.
+        """
+        rows = [(version, piece.number, piece.node_id, piece.idurl, piece.size, piece.state) for piece in pieces]
+        await self._change(
+            lambda c: c.executemany(f"INSERT OR REPLACE INTO pieces ({PIECE}) VALUES (?,?,?,?,?,?)", rows)
+        )
+
+    async def note_stored(
+        self, version: bytes, size: int, manifest: bytes, piece_bytes: int, stored: Iterable[int], task: int = 0
+    ) -> None:
+        """
+        The version can be read back: these of its pieces were acknowledged. The task that made it is done.
+        """
+        numbers = [(piece_bytes, version, number) for number in stored]
+
+        def change(c: sqlite3.Connection) -> None:
+            c.executemany("UPDATE pieces SET state = 'stored', size = ? WHERE version = ? AND number = ?", numbers)
+            c.execute(
+                "UPDATE versions SET state = 'ready', size = ?, manifest = ? WHERE id = ?", (size, manifest, version)
+            )
+            count_missing(c, version)
+            c.execute("DELETE FROM tasks WHERE id = ?", (task,))
+
+        await self._change(change)
+
+    async def note_piece(self, piece: Piece) -> None:
+        """
+        A piece has another holder or state now. The holder before hears that he may forget it, if he is another.
+        """
+        now = self._clock.seconds()
+
+        def change(c: sqlite3.Connection) -> None:
+            if c.execute("SELECT 1 FROM versions WHERE id = ?", (piece.version,)).fetchone() is None:
+                raise NotFound("the version was deleted meanwhile")
+            before = c.execute(
+                "SELECT node_id, idurl FROM pieces WHERE version = ? AND number = ?", (piece.version, piece.number)
+            ).fetchone()
+            c.execute(
+                f"INSERT OR REPLACE INTO pieces ({PIECE}) VALUES (?,?,?,?,?,?)",
+                (piece.version, piece.number, piece.node_id, piece.idurl, piece.size, piece.state),
+            )
+            if before and before[0] != piece.node_id and not holds(c, piece.version, before[0]):
+                c.execute(
+                    "INSERT OR IGNORE INTO tombstones VALUES (?, ?, ?, ?)", (before[0], piece.version, before[1], now)
+                )
+            count_missing(c, piece.version)
+
+        await self._change(change)
+
+    async def drop_version(self, version: bytes, task: int = 0) -> None:
+        """
+        Remove one version, leaving tombstones for its suppliers; and the task that failed to make it.
+        """
+        now = self._clock.seconds()
+
+        def change(c: sqlite3.Connection) -> None:
+            bury(c, [version], now)
+            c.execute("DELETE FROM versions WHERE id = ?", (version,))
+            c.execute("DELETE FROM tasks WHERE id = ?", (task,))
+
+        await self._change(change)
+
+    async def drop_unfinished(self) -> int:
+        """
+        Remove the versions that were being uploaded when the node ended.
+        """
+        now = self._clock.seconds()
+
+        def change(c: sqlite3.Connection) -> int:
+            versions = [row[0] for row in c.execute("SELECT id FROM versions WHERE state = 'uploading'")]
+            bury(c, versions, now)
+            c.execute("DELETE FROM versions WHERE state = 'uploading'")
+            return len(versions)
+
+        return await self._change(change)
+
+    async def drop_old_versions(self, item: int, keep: int) -> int:
+        """
+        Remove all but the newest `keep` versions that are ready.
+        """
+        now = self._clock.seconds()
+
+        def change(c: sqlite3.Connection) -> int:
+            rows = c.execute(
+                "SELECT id FROM versions WHERE item = ? AND state = 'ready' ORDER BY created DESC, name DESC"
+                " LIMIT -1 OFFSET ?",
+                (item, keep),
+            ).fetchall()
+            bury(c, [row[0] for row in rows], now)
+            c.executemany("DELETE FROM versions WHERE id = ?", rows)
+            return len(rows)
+
+        return await self._change(change)
+
+    async def versions(self, items: Sequence[int]) -> dict[int, list[Version]]:
+        """
+        The versions of items, newest first.
+        """
+
+        def look(c: sqlite3.Connection) -> dict[int, list[Version]]:
+            found: dict[int, list[Version]] = {item: [] for item in items}
+            for part in parts(items):
+                query = f"SELECT {VERSION} FROM versions WHERE item IN ({marks(part)}) ORDER BY created DESC, name DESC"
+                for row in c.execute(query, part):
+                    version = Version(*row)
+                    found[version.item].append(version)
+            return found
+
+        return await self._database.read(look)
+
+    async def version(self, version: bytes) -> Version | None:
+        def look(c: sqlite3.Connection) -> Version | None:
+            row = c.execute(f"SELECT {VERSION} FROM versions WHERE id = ?", (version,)).fetchone()
+            return Version(*row) if row else None
+
+        return await self._database.read(look)
+
+    async def pieces(self, versions: Sequence[bytes]) -> dict[bytes, list[Piece]]:
+        """
+        The pieces of versions, in order of number.
+        """
+
+        def look(c: sqlite3.Connection) -> dict[bytes, list[Piece]]:
+            found: dict[bytes, list[Piece]] = {version: [] for version in versions}
+            for part in parts(versions):
+                query = f"SELECT {PIECE} FROM pieces WHERE version IN ({marks(part)}) ORDER BY number"
+                for row in c.execute(query, part):
+                    piece = Piece(*row)
+                    found[piece.version].append(piece)
+            return found
+
+        return await self._database.read(look)
+
+    async def incomplete(self, limit: int = PAGE) -> list[Version]:
+        """
+        Versions that are ready and lack pieces.
+        """
+        query = f"SELECT {VERSION} FROM versions WHERE missing > 0 AND state = 'ready' LIMIT ?"
+        return await self._database.read(lambda c: [Version(*row) for row in c.execute(query, (limit,))])
+
+    # tombstones
+
+    async def tombstones(self, node_id: str | None = None, limit: int = PAGE) -> list[Tombstone]:
+        """
+        Deletions that suppliers have yet to hear of, of one supplier or of all.
+        """
+        query = "SELECT node_id, version, idurl FROM tombstones WHERE ? IS NULL OR node_id = ? LIMIT ?"
+        return await self._database.read(
+            lambda c: [Tombstone(*row) for row in c.execute(query, (node_id, node_id, limit))]
+        )
+
+    async def bury(self, node_id: str, versions: Iterable[bytes]) -> None:
+        """
+        A supplier has acknowledged these deletions.
+        """
+        rows = [(node_id, version) for version in versions]
+        await self._writer.run(
+            lambda c: c.executemany("DELETE FROM tombstones WHERE node_id = ? AND version = ?", rows)
+        )
+
+    # tasks
+
+    async def add_task(
+        self,
+        kind: Literal["upload", "download"],
+        item: int,
+        local_path: str,
+        version: str = "",
+        temporary: str = "",
+    ) -> Task:
+        """
+        Remember a transfer, so that it is begun again if the node is killed.
+        """
+        now = self._clock.seconds()
+
+        def change(c: sqlite3.Connection) -> Task:
+            if c.execute("SELECT 1 FROM items WHERE id = ?", (item,)).fetchone() is None:
+                raise NotFound("path was not found in the catalog")
+            cursor = c.execute(
+                "INSERT INTO tasks (kind, item, version, local_path, temporary, created) VALUES (?,?,?,?,?,?)",
+                (kind, item, version, local_path, temporary, now),
+            )
+            return Task(cursor.lastrowid or 0, kind, item, version, local_path, temporary, now)
+
+        return await self._writer.run(change)
+
+    async def remove_task(self, task: int) -> None:
+        await self._writer.run(lambda c: c.execute("DELETE FROM tasks WHERE id = ?", (task,)))
+
+    async def tasks(self, kind: str) -> list[Task]:
+        query = f"SELECT {TASK} FROM tasks WHERE kind = ? ORDER BY id LIMIT 100000"
+        return await self._database.read(lambda c: [Task(*row) for row in c.execute(query, (kind,))])
+
+    # sums
+
+    async def totals(self, own: bool) -> dict[str, int]:
+        """
+        Counts and sizes of the own catalog (keys other than shares) or of the shares.
+        """
+        scope = "alias NOT LIKE 'share%'" if own else "alias LIKE 'share%'"
+
+        def look(c: sqlite3.Connection) -> dict[str, int]:
+            counts = dict(c.execute(f"SELECT kind, count(*) FROM items WHERE {scope} GROUP BY kind"))
+            sizes = dict(
+                c.execute(
+                    "SELECT items.kind, coalesce(sum(max(versions.size, 0)), 0) FROM versions"
+                    f" JOIN items ON items.id = versions.item WHERE {scope} GROUP BY items.kind"
+                )
+            )
+            (stored,) = c.execute(
+                "SELECT coalesce(sum(pieces.size), 0) FROM pieces JOIN versions ON versions.id = pieces.version"
+                f" JOIN items ON items.id = versions.item WHERE pieces.state = 'stored' AND {scope}"
+            ).fetchone()
+            return {
+                "files": counts.get("file", 0),
+                "folders": counts.get("dir", 0),
+                "files_size": sizes.get("file", 0),
+                "folders_size": sizes.get("dir", 0),
+                "backups_size": int(stored),
+            }
+
+        return await self._database.read(look)
+
+    async def stored_bytes(self) -> dict[str, int]:
+        """
+        Bytes of acknowledged pieces by the node id of their holder.
+        """
+        query = "SELECT node_id, sum(size) FROM pieces WHERE state = 'stored' GROUP BY node_id"
+        return await self._database.read(lambda c: {str(node): int(size) for node, size in c.execute(query)})
+
+    async def _change(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        def counted(c: sqlite3.Connection) -> tuple[T, int]:
+            result = change(c)
+            (revision,) = c.execute("UPDATE revision SET number = number + 1 RETURNING number").fetchone()
+            return result, int(revision)
+
+        result, revision = await self._writer.run(counted)
+        self.revision = max(self.revision, revision)
+        return result

@@ -1,0 +1,92 @@
+"""
+What the transactions of the catalog have in common: functions of an open connection.
+"""
+
+# ruff: noqa: S608 - only names of columns and constants are put into queries; values are always bound
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bitdust_node.errors import Conflict, Invalid
+from services.catalog.names import is_path_id
+from services.catalog.schema import Item
+
+ITEM = "id, alias, path, path_id, kind, created, children"
+VERSION = "id, item, name, created, state, kind, size, k, m, missing, manifest"
+PIECE = "version, number, node_id, idurl, size, state"
+TASK = "id, kind, item, version, local_path, temporary, created"
+
+
+def item_at(c: sqlite3.Connection, alias: str, path: str) -> Item | None:
+    return one(c, "path", alias, path)
+
+
+def one(c: sqlite3.Connection, column: str, alias: str, value: str) -> Item | None:
+    query = f"SELECT {ITEM} FROM items WHERE alias = ? AND {column} = ?"
+    row = c.execute(query, (alias, value)).fetchone()
+    return Item(*row) if row else None
+
+
+def insert(
+    c: sqlite3.Connection, alias: str, path: str, parent: str, kind: str, now: float, forced: str | None
+) -> Item:
+    path_id = forced
+    if path_id is not None:
+        if not is_path_id(path_id) or path_id.rpartition("/")[0] != parent:
+            raise Invalid(f"remote path {path!r} can not be assigned: {path_id!r} is not an id below {parent!r}")
+        if one(c, "path_id", alias, path_id) is not None:
+            raise Conflict(f"remote path {path!r} can not be assigned: id {path_id!r} is taken")
+    while path_id is None:
+        number = next_number(c, alias, parent)
+        candidate = f"{parent}/{number}" if parent else str(number)
+        if one(c, "path_id", alias, candidate) is None:
+            path_id = candidate
+    c.execute("UPDATE items SET children = children + 1 WHERE alias = ? AND path_id = ?", (alias, parent))
+    cursor = c.execute(
+        "INSERT INTO items (alias, path, path_id, parent, kind, created) VALUES (?,?,?,?,?,?)",
+        (alias, path, path_id, parent, kind, now),
+    )
+    return Item(cursor.lastrowid or 0, alias, path, path_id, kind, now, 0)
+
+
+def next_number(c: sqlite3.Connection, alias: str, parent: str) -> int:
+    """Numbers are never used twice below one parent: an id that was deleted must not come to mean something else."""
+    row = c.execute(
+        "INSERT INTO numbers (parent, next) VALUES (?, 1)"
+        " ON CONFLICT (parent) DO UPDATE SET next = next + 1 RETURNING next",
+        (f"{alias}:{parent}",),
+    ).fetchone()
+    return int(row[0]) - 1
+
+
+def bury(c: sqlite3.Connection, versions: Sequence[bytes], now: float) -> None:
+    c.executemany(
+        "INSERT OR IGNORE INTO tombstones (node_id, version, idurl, created)"
+        " SELECT node_id, version, idurl, ? FROM pieces WHERE version = ?",
+        [(now, version) for version in versions],
+    )
+
+
+def holds(c: sqlite3.Connection, version: bytes, node_id: str) -> bool:
+    query = "SELECT 1 FROM pieces WHERE version = ? AND node_id = ?"
+    return c.execute(query, (version, node_id)).fetchone() is not None
+
+
+def count_missing(c: sqlite3.Connection, version: bytes) -> None:
+    c.execute(
+        "UPDATE versions SET missing = m - (SELECT count(*) FROM pieces WHERE version = ?1 AND state = 'stored')"
+        " WHERE id = ?1",
+        (version,),
+    )
+
+
+def parts(values: Sequence[Any]) -> Iterable[list[Any]]:
+    for start in range(0, len(values), 500):
+        yield list(values[start : start + 500])
+
+
+def marks(values: Sequence[object]) -> str:
+    return ",".join("?" * len(values))

@@ -1,0 +1,163 @@
+"""
+The tables of `catalog.db` and what stands in them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+MIGRATIONS = (
+    """
+    CREATE TABLE revision (number INTEGER NOT NULL);
+    INSERT INTO revision VALUES (0);
+
+    CREATE TABLE items (
+        id INTEGER PRIMARY KEY,
+        alias TEXT NOT NULL,
+        path TEXT NOT NULL,
+        path_id TEXT NOT NULL,
+        parent TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        created REAL NOT NULL,
+        children INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (alias, path),
+        UNIQUE (alias, path_id)
+    );
+    CREATE INDEX items_parent ON items (alias, parent, path);
+
+    CREATE TABLE numbers (parent TEXT PRIMARY KEY, next INTEGER NOT NULL);
+
+    CREATE TABLE versions (
+        id BLOB PRIMARY KEY,
+        item INTEGER NOT NULL REFERENCES items (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        created REAL NOT NULL,
+        state TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        k INTEGER NOT NULL,
+        m INTEGER NOT NULL,
+        missing INTEGER NOT NULL,
+        manifest BLOB,
+        UNIQUE (item, name)
+    );
+    CREATE INDEX versions_missing ON versions (missing) WHERE missing > 0;
+
+    CREATE TABLE pieces (
+        version BLOB NOT NULL REFERENCES versions (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        node_id TEXT NOT NULL,
+        idurl TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        PRIMARY KEY (version, number)
+    ) WITHOUT ROWID;
+    CREATE INDEX pieces_node ON pieces (node_id, version);
+
+    CREATE TABLE tombstones (
+        node_id TEXT NOT NULL,
+        version BLOB NOT NULL,
+        idurl TEXT NOT NULL,
+        created REAL NOT NULL,
+        PRIMARY KEY (node_id, version)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE tasks (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        kind TEXT NOT NULL,
+        item INTEGER NOT NULL REFERENCES items (id) ON DELETE CASCADE,
+        version TEXT NOT NULL,
+        local_path TEXT NOT NULL,
+        temporary TEXT NOT NULL,
+        created REAL NOT NULL
+    );
+    CREATE INDEX tasks_item ON tasks (item);
+    """,
+)
+
+#: What is known of a piece: `sent` names who gets it, `stored` that he acknowledged it, `bad` that he gave another.
+PieceState = Literal["sent", "stored", "bad", "lost"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """
+    A file or folder of the catalog.
+
+    alias: of the key whose catalog it is in. path: virtual path. path_id: its numeric form. kind: `file` or `dir`.
+    """
+
+    id: int
+    alias: str
+    path: str
+    path_id: str
+    kind: str
+    created: float
+    children: int
+
+    @property
+    def name(self) -> str:
+        return self.path.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Version:
+    """
+    One state of an item.
+
+    id: what suppliers know it by. name: what users know it by, e.g. `F20261121035410PM`. state: `uploading` or `ready`.
+    kind: `file` or `folder`. size: bytes of plaintext, -1 while that is unknown. missing: pieces without a holder.
+    """
+
+    id: bytes
+    item: int
+    name: str
+    created: float
+    state: str
+    kind: str
+    size: int
+    k: int
+    m: int
+    missing: int
+    manifest: bytes | None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """
+    Piece `number` of a version, and the supplier who holds it, or shall.
+    """
+
+    version: bytes
+    number: int
+    node_id: str
+    idurl: str
+    size: int
+    state: PieceState
+
+
+@dataclass(frozen=True)
+class Task:
+    """
+    A transfer that was asked for and is not done: it is begun again after a restart.
+    """
+
+    id: int
+    kind: Literal["upload", "download"]
+    item: int
+    version: str
+    local_path: str
+    temporary: str
+    created: float
+
+
+@dataclass(frozen=True)
+class Tombstone:
+    """
+    A supplier who has yet to be told that a version is deleted.
+    """
+
+    node_id: str
+    version: bytes
+    idurl: str

@@ -1,0 +1,3 @@
+"""
+Hiring of suppliers, and the links to those that are hired.
+"""

@@ -1,0 +1,3 @@
+"""
+Uploads and downloads: from the local disk to the suppliers, and back.
+"""
