@@ -1,0 +1,252 @@
+"""
+Where pieces lie: an interface, and the local folder that implements it.
+
+All methods may block; they are called in workers. Names are those of `object_file.object_name`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from bitdust_node.errors import Corrupt, Full, NotFound
+from bitdust_node.files import sync_folder
+from bitdust_node.identity.names import NodeId
+from bitdust_node.pieces.hashtree import Buffer
+from bitdust_node.pieces.layout import PIECE_BLOCK
+from bitdust_node.pieces.object_file import FOOTER_BYTES, Footer, LeafHasher, object_name
+
+#: Bytes of the disk that are left to its user, or this part of the disk if that is less.
+DISK_MARGIN = 256 * 1024 * 1024
+DISK_MARGIN_PART = 20
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+_PARTIAL = ".part"
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class PieceWriter(Protocol):
+    """
+    One piece on its way to the store. Nothing is visible before `commit`, nothing is left after `discard`.
+    """
+
+    def write(self, chunks: Sequence[Buffer]) -> None:
+        """Append; `Full` when there is no room."""
+
+    def finish(self) -> Footer:
+        """No more bytes: what the piece turned out to be."""
+
+    def commit(self) -> None:
+        """Make the piece visible under its name and safe from a crash; `Full` when there is no room."""
+
+    def discard(self) -> None:
+        """Forget what was written; harmless after `commit` and when repeated."""
+
+
+class PieceStore(Protocol):
+    """
+    Pieces by name.
+    """
+
+    def writer(self, owner: NodeId, version: bytes, index: int) -> PieceWriter:
+        """Begin a piece."""
+
+    def footer(self, name: str) -> Footer:
+        """What a piece is; `NotFound`, `Corrupt`."""
+
+    def leaves(self, name: str) -> bytes:
+        """The leaves of all blocks, checked against the checksum of the object; `NotFound`, `Corrupt`."""
+
+    def read(self, name: str, offset: int, length: int) -> bytes:
+        """Bytes of the blocks, fewer at the end; `NotFound`."""
+
+    def delete(self, name: str) -> bool:
+        """Remove a piece; False when it was not there."""
+
+    def names(self) -> Iterator[str]:
+        """All pieces."""
+
+    def clean(self) -> int:
+        """Remove what earlier runs have left unfinished; how many there were."""
+
+    def free(self) -> int:
+        """Bytes that may still be written."""
+
+    def size(self) -> int:
+        """Bytes that all pieces take on the disk."""
+
+
+class LocalFolder:
+    """
+    Pieces as files of a folder, spread over 256 folders in it.
+    """
+
+    def __init__(self, folder: Path, margin: int = DISK_MARGIN) -> None:
+        self._folder = folder
+        self._margin = margin
+
+    def writer(self, owner: NodeId, version: bytes, index: int) -> PieceWriter:
+        return _FileWriter(self, owner, version, index)
+
+    def footer(self, name: str) -> Footer:
+        file = self._open(name)
+        try:
+            return self._footer(file)[0]
+        finally:
+            os.close(file)
+
+    def leaves(self, name: str) -> bytes:
+        file = self._open(name)
+        try:
+            footer, data = self._footer(file)
+            leaves = os.pread(file, footer.leaves_bytes, footer.size)
+        finally:
+            os.close(file)
+        footer.check(leaves, data)
+        return leaves
+
+    def read(self, name: str, offset: int, length: int) -> bytes:
+        file = self._open(name)
+        try:
+            data = os.pread(file, length, offset)
+        finally:
+            os.close(file)
+        return data
+
+    def delete(self, name: str) -> bool:
+        try:
+            self.path(name).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def names(self) -> Iterator[str]:
+        for entry in self._entries():
+            if _NAME.fullmatch(entry.name):
+                yield entry.name
+
+    def clean(self) -> int:
+        removed = 0
+        for entry in self._entries():
+            if entry.name.endswith(_PARTIAL):
+                with suppress(FileNotFoundError):
+                    os.unlink(entry.path)
+                    removed += 1
+        return removed
+
+    def free(self) -> int:
+        disk = os.statvfs(self._folder)
+        margin = min(self._margin, disk.f_blocks * disk.f_frsize // DISK_MARGIN_PART)
+        return disk.f_bavail * disk.f_frsize - margin
+
+    def size(self) -> int:
+        return sum(entry.stat().st_size for entry in self._entries())
+
+    def path(self, name: str) -> Path:
+        """
+        The file of a name; anything that was not made by hashing is refused.
+        """
+        if not _NAME.fullmatch(name):
+            raise NotFound("there is no such piece")
+        return self._folder / name[:2] / name
+
+    def make_folder(self, path: Path) -> None:
+        """
+        Make the folder of a file, durably, if this is the first in it.
+        """
+        if not path.parent.is_dir():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            sync_folder(self._folder)
+
+    def _entries(self) -> Iterator[os.DirEntry[str]]:
+        with os.scandir(self._folder) as folders:
+            inner = [entry.path for entry in folders if entry.is_dir(follow_symlinks=False)]
+        for path in inner:
+            with os.scandir(path) as entries:
+                yield from (entry for entry in entries if entry.is_file(follow_symlinks=False))
+
+    def _open(self, name: str) -> int:
+        try:
+            return os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            raise NotFound("there is no such piece") from None
+
+    def _footer(self, file: int) -> tuple[Footer, bytes]:
+        size = os.fstat(file).st_size
+        if size < FOOTER_BYTES:
+            raise Corrupt("the file is not a piece, or was cut off")
+        data = os.pread(file, FOOTER_BYTES, size - FOOTER_BYTES)
+        return Footer.parse(data, size), data
+
+
+class _FileWriter:
+    """
+    A piece in a temporary file beside its place. The file is made by the first bytes.
+    """
+
+    def __init__(self, store: LocalFolder, owner: NodeId, version: bytes, index: int) -> None:
+        self._store = store
+        self._owner, self._version, self._index = owner, version, index
+        self._path = store.path(object_name(owner, version, index))
+        self._temporary = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}{_PARTIAL}")
+        self._hasher = LeafHasher(PIECE_BLOCK)
+        self._file = -1
+
+    def write(self, chunks: Sequence[Buffer]) -> None:
+        for chunk in chunks:
+            self._hasher.update(chunk)
+        self._append(chunks)
+
+    def finish(self) -> Footer:
+        leaves, count, top = self._hasher.finish()
+        size = self._hasher.size
+        footer = Footer(self._owner, self._version, self._index, PIECE_BLOCK, size, count, top)
+        self._append([footer.pack(leaves)])
+        return footer
+
+    def commit(self) -> None:
+        try:
+            os.fsync(self._file)
+            self._close()
+            self._temporary.rename(self._path)
+            sync_folder(self._path.parent)
+        except OSError as error:
+            self.discard()
+            raise _ours(error) from error
+
+    def discard(self) -> None:
+        self._close()
+        self._temporary.unlink(missing_ok=True)
+
+    def _append(self, chunks: Sequence[Buffer]) -> None:
+        try:
+            if self._store.free() < sum(map(len, chunks)):
+                raise Full("the disk of the supplier has no room left")
+            if self._file < 0:
+                self._store.make_folder(self._path)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+                self._file = os.open(self._temporary, flags, 0o600)
+            for chunk in chunks:
+                view = memoryview(chunk)
+                while view:
+                    view = view[os.write(self._file, view) :]
+        except (OSError, Full) as error:
+            self.discard()
+            raise _ours(error) from error
+
+    def _close(self) -> None:
+        if self._file >= 0:
+            file, self._file = self._file, -1
+            os.close(file)
+
+
+def _ours(error: OSError | Full) -> Exception:
+    if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        return Full("the disk of the supplier has no room left")
+    return error
