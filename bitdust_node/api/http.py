@@ -1,0 +1,350 @@
+"""
+The HTTP face of the API, on this machine only. Every answer has status 200; success or failure is in the body.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from time import perf_counter
+from typing import Any, Protocol
+from urllib.parse import parse_qsl, unquote
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import CannotListenError
+from twisted.internet.interfaces import IAddress, IListeningPort
+from twisted.internet.protocol import ServerFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import HTTPChannel, Request
+from twisted.web.http_headers import Headers
+
+from bitdust_node.api.access import INTERFACE, local_host, local_origin
+from bitdust_node.api.log import ApiLog
+from bitdust_node.api.registry import Method, MissingError, Registry
+from bitdust_node.api.secret import Secret
+from bitdust_node.clock import Clock
+from bitdust_node.config.config import Config
+from bitdust_node.errors import BitDustError, Invalid, Refused, Unavailable
+
+BODY_LIMIT = 1024 * 1024
+#: Bytes of a body beyond the limit that are thrown away while the client still sends, so that it can read the answer.
+DRAIN_LIMIT = 512 * 1024 * 1024
+CONNECTIONS_LIMIT = 256
+#: Seconds a connection may stay without a request.
+IDLE_SECONDS = 60
+QUERY_LIMIT = 100
+#: Ports tried upwards when the configured one is taken.
+PORTS_TRIED = 50
+
+_PATH = "interface/api/rest-http-port"
+
+
+class Listening(Protocol):
+    """What a face needs of the network."""
+
+    def listen_tcp(self, port: int, factory: ServerFactory, interface: str = "") -> IListeningPort: ...
+
+
+class HttpFace:
+    """
+    Serves the registry by HTTP while it is started.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        registry: Registry,
+        config: Config,
+        secret: Secret,
+        network: Listening,
+        clock: Clock,
+        api_log: ApiLog | None = None,
+    ) -> None:
+        self.registry, self.secret, self.api_log = registry, secret, api_log
+        self._config, self._network, self._clock = config, network, clock
+        self._port: IListeningPort | None = None
+        self._factory: ApiFactory | None = None
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on, 0 when it does not."""
+        return 0 if self._port is None else port_of(self._port)
+
+    async def start(self) -> None:
+        """
+        Listen. A port that is taken is replaced by the next free one, and the option is rewritten.
+        """
+        if self._port is not None or not self._config.get("interface/api/rest-http-enabled"):
+            return
+        self._factory = ApiFactory(self, self._clock)
+        self._port = listen_near(self._network, self._config, _PATH, self._factory)
+        self.log.info("the API listens on http://{host}:{port}", host=INTERFACE, port=self.port)
+
+    async def stop(self) -> None:
+        port, self._port = self._port, None
+        if port is not None:
+            closed = port.stopListening()
+            if closed is not None:
+                await closed
+        if self._factory is not None:
+            self._factory.close_all()
+
+
+def port_of(listening: IListeningPort) -> int:
+    address: Any = listening.getHost()
+    return int(address.port)
+
+
+def listen_near(network: Listening, config: Config, option: str, factory: ServerFactory) -> IListeningPort:
+    """
+    Listen on the port of an option, or on one of the next that is free; then the option is rewritten.
+    """
+    wanted = config.number(option)
+    for port in range(wanted, min(wanted + PORTS_TRIED, 65536)):
+        try:
+            listening = network.listen_tcp(port, factory, interface=INTERFACE)
+        except (OSError, Unavailable, CannotListenError):
+            continue
+        if port != wanted:
+            config.set(option, port)
+        return listening
+    raise Unavailable(f"no free TCP port from {wanted} on for {option}")
+
+
+class ApiFactory(ServerFactory):
+    """
+    Makes a channel for each connection, up to a limit.
+    """
+
+    noisy = False
+
+    def __init__(self, face: HttpFace, clock: Clock) -> None:
+        self.face, self._clock = face, clock
+        self.channels: set[ApiChannel] = set()
+
+    def buildProtocol(self, addr: IAddress | None) -> ApiChannel | None:  # type: ignore[override]
+        if len(self.channels) >= CONNECTIONS_LIMIT:
+            return None
+        channel = ApiChannel()
+        channel.factory = self
+        channel.requestFactory = ApiRequest
+        channel.timeOut = IDLE_SECONDS
+        channel.callLater = self._clock.callLater
+        return channel
+
+    def log(self, request: Request) -> None:
+        """No access log: twisted.web would write the query string."""
+
+    def close_all(self) -> None:
+        for channel in list(self.channels):
+            channel.loseConnection()
+
+
+class ApiChannel(HTTPChannel):
+    """
+    One connection of a client.
+    """
+
+    factory: ApiFactory
+    callLater: Callable[..., Any]
+
+    def connectionMade(self) -> None:
+        self.factory.channels.add(self)
+        HTTPChannel.connectionMade(self)
+
+    def connectionLost(self, reason: Failure) -> None:  # type: ignore[override]
+        self.factory.channels.discard(self)
+        HTTPChannel.connectionLost(self, reason)
+
+
+class ApiRequest(Request):
+    """
+    One request: refused while it is read when it is too large, else answered by the registry.
+    """
+
+    log = Logger()
+    channel: Any
+    _received = 0
+    _refused = False
+
+    def gotLength(self, length: int | None) -> None:
+        self.content: BytesIO = BytesIO()
+        if length is not None and length > BODY_LIMIT:
+            self._refuse()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        self._received += len(data)
+        if self._received > BODY_LIMIT:
+            self._refuse()
+            if self._received > DRAIN_LIMIT and self.channel is not None:
+                self.channel.forceAbortClient()
+            return
+        self.content.write(data)
+
+    def _refuse(self) -> None:
+        """
+        Answer before the body is there. The rest of it is thrown away unread, so that slow readers see the answer.
+        """
+        if self._refused or self.channel is None:
+            return
+        self._refused = True
+        self.content = BytesIO()
+        error = f"the body is larger than {BODY_LIMIT} bytes"
+        text = encode({"status": "ERROR", "errors": [error], "execution": "0.000000"})
+        head = (
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(text)}\r\nConnection: close\r\n\r\n"
+        )
+        self.channel.transport.write(head.encode("ascii") + text)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        if self._refused:
+            if self.channel is not None:
+                self.channel.loseConnection()
+            return
+        self.method, self.uri, self.clientproto = command, path, version
+        self.started = perf_counter()
+        face = self._face()
+        verb = command.decode("ascii", "replace")
+        raw_path, _, query = path.decode("ascii", "replace").partition("?")
+        try:
+            found, arguments = self._arrange(face, verb, raw_path, query)
+        except BitDustError as error:
+            self._answer({"status": "ERROR", "errors": [str(error)]})
+            return
+        if face.api_log is not None:
+            face.api_log.write(f"{verb}:{raw_path[:200]}  HTTP  {found.name}", arguments)
+        running = Deferred.fromCoroutine(face.registry.answer(found, arguments))
+        if running.called:
+            running.addCallbacks(self._answer, self._failed)
+            return
+        gone = self.notifyFinish()
+        gone.addErrback(lambda _: running.cancel())
+        running.addCallbacks(self._answer, self._failed)
+
+    def _face(self) -> HttpFace:
+        face: HttpFace = self.channel.factory.face
+        return face
+
+    def _arrange(self, face: HttpFace, verb: str, raw_path: str, query: str) -> tuple[Method, dict[str, Any]]:
+        """
+        The method and its typed arguments; whatever is wrong with the request raises an error of ours.
+        """
+        if not local_host(self.getHeader("host")) or not local_origin(self.getHeader("origin")):
+            raise Refused("access denied")
+        if verb != "OPTIONS" and not face.secret.fits(self.getHeader("api_secret")):
+            raise Refused("access denied")
+        elements = [unquote(element, errors="replace") for element in raw_path.strip("/").split("/")]
+        routed = face.registry.route(verb, raw_path) if "%" not in raw_path else None
+        routed = routed or face.registry.route_elements(verb, elements)
+        if routed is None:
+            raise Invalid(f"method {verb}:{raw_path[:200]} was not found")
+        found, in_path = routed
+        given = self._query(query)
+        if verb != "GET":
+            body = self._body()
+            if found.body is not None:
+                body = {found.body: _unwrapped(body, found.body)} if body else {}
+            given |= body
+        given |= in_path
+        try:
+            return found, found.bind(given, strict=False)
+        except MissingError as error:
+            raise Invalid(_missing(verb, error.names, bool(given))) from None
+
+    def _query(self, query: str) -> dict[str, Any]:
+        try:
+            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=QUERY_LIMIT, errors="replace")
+        except ValueError:
+            raise Invalid(f"the query has more than {QUERY_LIMIT} fields") from None
+        return dict(reversed(pairs))  # the first value of a repeated key wins
+
+    def _body(self) -> dict[str, Any]:
+        raw = self.content.getvalue()
+        if not raw.strip():
+            return {}
+        try:
+            body = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise Invalid("invalid json input") from None
+        if not isinstance(body, dict):
+            raise Invalid("invalid json input")
+        return body
+
+    def _failed(self, failure: Failure) -> None:
+        if failure.check(CancelledError):
+            self._answer({"status": "ERROR", "errors": ["the call was cancelled"]})
+            return
+        self.log.failure("an answer could not be given", failure)
+        self._answer({"status": "ERROR", "errors": [failure.getErrorMessage()]})
+
+    def _answer(self, told: dict[str, Any]) -> None:
+        if self._disconnected or self.channel is None:
+            return
+        text = encode({**told, "execution": f"{perf_counter() - self.started:3.6f}"})
+        headers = self.responseHeaders
+        headers.setRawHeaders("Content-Type", ["application/json"])
+        headers.setRawHeaders("Content-Length", [str(len(text))])
+        headers.setRawHeaders("Cache-Control", ["no-store"])
+        headers.setRawHeaders("X-Content-Type-Options", ["nosniff"])
+        self._share(headers)
+        self.setResponseCode(200)
+        if self.method != b"HEAD":
+            self.write(text)
+        self.finish()
+
+    def _share(self, headers: Headers) -> None:
+        """
+        Pages of this machine may read answers and send the secret; no other origin is ever named.
+        """
+        origin = self.getHeader("origin")
+        if origin is None or not local_origin(origin) or not local_host(self.getHeader("host")):
+            return
+        headers.setRawHeaders("Access-Control-Allow-Origin", [origin])
+        headers.setRawHeaders("Vary", ["Origin"])
+        headers.setRawHeaders("Access-Control-Allow-Methods", ["GET, POST, PUT, DELETE"])
+        allowed = "x-prototype-version,x-requested-with,api_secret,content-type"
+        headers.setRawHeaders("Access-Control-Allow-Headers", [allowed])
+        headers.setRawHeaders("Access-Control-Max-Age", ["2520"])
+
+
+def encode(told: Mapping[str, Any]) -> bytes:
+    """
+    JSON as clients of the HTTP face get it: indented, sorted, one newline at the end; other types as their text.
+    """
+    try:
+        text = json.dumps(told, indent=2, sort_keys=True, default=str)
+    except (TypeError, ValueError):
+        text = json.dumps(plain(told), indent=2, sort_keys=True)
+    return text.encode("ascii") + b"\n"
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """
+    A value of JSON types only: keys as text, endless nesting cut.
+    """
+    if depth > 50:
+        return "..."
+    if isinstance(value, dict):
+        return {str(key): plain(inner, depth + 1) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(inner, depth + 1) for inner in value]
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return str(value)
+
+
+def _unwrapped(body: dict[str, Any], name: str) -> Any:
+    """A body whose only key is the parameter itself is the documented form, else all of it is the argument."""
+    return body[name] if set(body) == {name} and isinstance(body[name], dict | None) else body
+
+
+def _missing(verb: str, names: list[str], given: bool) -> str:
+    if verb == "GET":
+        return f"mandatory url query argument missed: {names[0]}"
+    if not given:
+        return f"mandatory json input missed: {names}"
+    return f"one of mandatory parameters missed: {', '.join(names)}"
