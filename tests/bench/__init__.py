@@ -1,0 +1,3 @@
+"""
+What the node costs on this machine, beside what its primitives cost: `make bench`.
+"""

@@ -1,0 +1,132 @@
+"""
+`python -m tests.bench [--quick] [--suppliers 4,7]`: prints the table that stands in docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from tests.bench.client import Peer, peers, wait_for
+from tests.bench.job import Cost, Job
+from tests.bench.primitives import Primitives, measure
+
+SCHEMES = {2: (1, 2), 4: (2, 4), 7: (4, 7), 13: (9, 13)}
+CORES = os.cpu_count() or 1
+
+
+def main() -> int:
+    """
+    Measure the primitives, then the job on a devnet for each number of suppliers.
+    """
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="files up to 100 MB only")
+    parser.add_argument("--suppliers", default="4,7", help="numbers of suppliers, e.g. 4,7,13")
+    options = parser.parse_args()
+    numbers = [int(number) for number in options.suppliers.split(",")]
+    sizes = [1, 10, 100] if options.quick else [1, 10, 100, 1000]
+    with tempfile.TemporaryDirectory(prefix="bitdust-bench-") as place:
+        floor = measure([SCHEMES[number] for number in numbers], Path(place))
+        _print_primitives(floor)
+        for number in numbers:
+            _network(Path(place) / f"of{number}", number, sizes, floor)
+    return 0
+
+
+def _network(folder: Path, number: int, sizes: list[int], floor: Primitives) -> None:
+    devnet = folder / "devnet"
+    folder.mkdir()
+    _bitdust("devnet", "start", "--dir", str(devnet), "--suppliers", str(number), "--customers", "1")
+    try:
+        nodes = peers(devnet)
+        customer = next(node for node in nodes if node.role == "customer")
+        suppliers = [node for node in nodes if node.role == "supplier"]
+        wait_for("hired", lambda: _hired(customer) == number)
+        job = Job(customer, suppliers, folder)
+        k, m = SCHEMES[number]
+        print(f"\n### {number} suppliers ({k} of {m})\n")
+        print("| what | s | MB/s | floor s | ratio | CPU s customer | CPU s suppliers | peak MB customer |")
+        print("|---|---|---|---|---|---|---|---|")
+        for size in sizes:
+            _one_size(job, size, k, m, floor)
+        _small(job)
+        if number == 4:
+            _idle(customer)
+            _health(job, customer, max(sizes))
+    finally:
+        _bitdust("devnet", "stop", "--dir", str(devnet))
+
+
+def _one_size(job: Job, size: int, k: int, m: int, floor: Primitives) -> None:
+    local = job.file(size)
+    _row(f"{size} MB up", size, job.up(local), floor.floor_up(size, k, m, CORES))
+    _row(f"{size} MB down", size, job.down(local), floor.floor_down(size, k, m, CORES))
+    local.unlink()
+
+
+def _small(job: Job) -> None:
+    folder = job.small_files(1000)
+    up, down, single = job.up(folder), job.down(folder), job.up_one_by_one(folder)
+    for what, cost in (("up, as a folder", up), ("down, as a folder", down), ("up, one by one", single)):
+        _row(f"1000 files of 4 KB {what}: {1000 / cost.seconds:.0f} files/s", 4.096, cost, None)
+
+
+def _row(what: str, megabytes: float, cost: Cost, floor: float | None) -> None:
+    ratio = f"{floor:.2f} | {cost.seconds / floor:.1f}" if floor else "– | –"
+    print(
+        f"| {what} | {cost.seconds:.2f} | {megabytes / cost.seconds:.0f} | {ratio} | {cost.customer:.2f} "
+        f"| {cost.suppliers:.2f} | {cost.peak:.0f} |",
+        flush=True,
+    )
+
+
+def _idle(customer: Peer) -> None:
+    before = customer.cpu()
+    time.sleep(30)
+    print(f"\nIdle: {(customer.cpu() - before) / 30:.2%} of a core, {customer.memory('VmRSS'):.0f} MB resident.")
+
+
+def _health(job: Job, customer: Peer, size: int) -> None:
+    local = job.file(size)
+    upload = threading.Thread(target=job.up, args=(local.rename(local.with_name("health.bin")),))
+    upload.start()
+    took: list[float] = []
+    while upload.is_alive():
+        begin = time.perf_counter()
+        customer.call("GET", "process/health")
+        took.append((time.perf_counter() - begin) * 1000)
+        time.sleep(0.01)
+    took.sort()
+    print(
+        f"process_health during an upload of {size} MB: p50 {took[len(took) // 2]:.1f} ms, "
+        f"p99 {took[int(len(took) * 0.99)]:.1f} ms, worst {took[-1]:.1f} ms of {len(took)} calls."
+    )
+
+
+def _hired(customer: Peer) -> int:
+    listed = customer.call("GET", "supplier/list")["result"]
+    assert isinstance(listed, list)
+    return sum(1 for supplier in listed if supplier["supplier_state"] == "CONNECTED")
+
+
+def _print_primitives(floor: Primitives) -> None:
+    print("| primitive | MB/s |\n|---|---|")
+    rows = {"AES-256-GCM": floor.aes, "SHA-256": floor.sha, "TLS 1.3, both ends": floor.tls, "write": floor.write}
+    rows |= {f"zfec encode {k} of {m}": cost for (k, m), cost in floor.encode.items()}
+    rows |= {f"zfec decode {k} of {m}": cost for (k, m), cost in floor.decode.items()}
+    for name, cost in rows.items():
+        print(f"| {name} | {1 / cost:.0f} |")
+
+
+def _bitdust(*words: str) -> None:
+    subprocess.run([sys.executable, "-m", "bitdust_node", *words], check=True, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

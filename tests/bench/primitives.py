@@ -1,0 +1,166 @@
+"""
+The floor: what the parts of the main job cost on this machine, measured in the same run as the job itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import ssl
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import zfec
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+MB = 1_000_000
+BLOCK = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Primitives:
+    """
+    Seconds that one megabyte (10^6 bytes) takes: of one core for `aes`, `sha`, `tls` (both ends) and the erasure
+    code, of the clock for `write` (the file system's own write and fsync).
+    """
+
+    aes: float
+    sha: float
+    tls: float
+    write: float
+    encode: dict[tuple[int, int], float]
+    decode: dict[tuple[int, int], float]
+
+    def floor_up(self, megabytes: float, k: int, m: int, cores: int) -> float:
+        """
+        Seconds below which an upload can not be done here: all of its computing shared evenly by the cores, or
+        the disk's time for all pieces, whichever is longer (perfect overlap of the two).
+        """
+        spread = megabytes * m / k
+        computing = megabytes * (self.aes + self.encode[k, m]) + spread * (2 * self.sha + self.tls)
+        return max(computing / cores, spread * self.write)
+
+    def floor_down(self, megabytes: float, k: int, m: int, cores: int, lost: bool = False) -> float:
+        """
+        The same for a download; `lost` when the first pieces are gone and must be computed from the others.
+        """
+        decoding = self.decode[k, m] if lost else 0.0
+        computing = megabytes * (self.aes + self.sha + self.tls + decoding)
+        return max(computing / cores, megabytes * self.write)
+
+
+def measure(schemes: list[tuple[int, int]], folder: Path, megabytes: int = 64) -> Primitives:
+    """
+    Measure all parts on `megabytes` of data each, best of three; files are written below `folder`.
+    """
+    data = os.urandom(megabytes * MB)
+    cipher = AESGCM(os.urandom(32))
+    view = memoryview(data)
+    blocks = [view[at : at + BLOCK] for at in range(0, len(data) - BLOCK, BLOCK)]
+    return Primitives(
+        aes=_cpu(lambda: [cipher.encrypt(b"\0" * 12, block, None) for block in blocks]) / megabytes,
+        sha=_cpu(lambda: [hashlib.sha256(block).digest() for block in blocks]) / megabytes,
+        tls=_cpu(lambda: _through_tls(data)) / megabytes,
+        write=_wall(lambda: _write(folder, view)) / megabytes,
+        encode={scheme: _cpu(lambda s=scheme: _encode(blocks, *s)) / megabytes for scheme in schemes},  # type: ignore[misc]
+        decode={scheme: _decoding(blocks, *scheme) / megabytes for scheme in schemes},
+    )
+
+
+def _cpu(action: Callable[[], object]) -> float:
+    return min(_timed(action, time.process_time) for _ in range(3))
+
+
+def _wall(action: Callable[[], object]) -> float:
+    return min(_timed(action, time.perf_counter) for _ in range(3))
+
+
+def _timed(action: Callable[[], object], clock: Callable[[], float]) -> float:
+    begin = clock()
+    action()
+    return clock() - begin
+
+
+def _encode(blocks: list[memoryview], k: int, m: int) -> None:
+    encoder = zfec.Encoder(k, m)
+    for at in range(0, len(blocks) - k + 1, k):
+        encoder.encode(blocks[at : at + k])
+
+
+def _decoding(blocks: list[memoryview], k: int, m: int) -> float:
+    """
+    CPU seconds to compute all of `blocks` when as many of the first k pieces are lost as may be.
+    """
+    numbers = list(range(m))[-k:]
+    shares = zfec.Encoder(k, m).encode(blocks[:k], numbers)
+    decoder = zfec.Decoder(k, m)
+    rounds = len(blocks) // k
+    return _cpu(lambda: [decoder.decode(shares, numbers) for _ in range(rounds)])
+
+
+def _write(folder: Path, data: memoryview) -> None:
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        for at in range(0, len(data), 1 << 20):
+            file.write(data[at : at + (1 << 20)])
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _through_tls(data: bytes) -> None:
+    server, client = _contexts()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def send() -> None:
+        with (
+            socket.create_connection(listener.getsockname()) as plain,
+            client.wrap_socket(plain, server_hostname="bench") as secure,
+        ):
+            for at in range(0, len(data), BLOCK):
+                secure.sendall(data[at : at + BLOCK])
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    plain, _ = listener.accept()
+    left = len(data)
+    with plain, server.wrap_socket(plain, server_side=True) as secure:
+        while left and (chunk := secure.recv(BLOCK)):
+            left -= len(chunk)
+    sender.join()
+    listener.close()
+    if left:
+        raise ConnectionError(f"{left} bytes did not arrive through TLS")
+
+
+def _contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "bench")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+    )
+    pem = certificate + key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.num_tickets = 0  # unread tickets would make the client's close a reset
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+        file.write(pem)
+        file.flush()
+        server.load_cert_chain(file.name)
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname = False
+    client.verify_mode = ssl.CERT_NONE
+    for context in (server, client):
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+    return server, client
