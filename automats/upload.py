@@ -1,8 +1,9 @@
 """
 One file on its way to its suppliers: a pass over the source, then the pieces that are still missing.
 
-Enough means that half of the spare pieces may still be lost; some means that the file could be read back
-today, with less to spare than that; none means that it could not be read back.
+Enough means that half of the spare pieces may still be lost: the file is stored, and what is missing is made up for
+by the rebuilding service. Some means that it could be read back today, with less to spare than that; none means that
+it could not be read back.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ class State(StrEnum):
     PENDING = "PENDING"
     SENDING = "SENDING"
     FILLING = "FILLING"
-    SAFE = "SAFE"
     SHORT = "SHORT"
     WAITING = "WAITING"
     STORED = "STORED"
@@ -27,7 +27,6 @@ class State(StrEnum):
 
 class Input(StrEnum):
     START = "START"
-    COMPLETE = "COMPLETE"
     ENOUGH = "ENOUGH"
     SOME = "SOME"
     NONE = "NONE"
@@ -41,7 +40,7 @@ class Actions(Protocol):
     """What the owner of an upload can do."""
 
     def send_pieces(self) -> None:
-        """Read, seal, code and send everything afresh; feeds COMPLETE, ENOUGH, SOME, NONE or BROKEN."""
+        """Read, seal, code and send everything afresh; feeds ENOUGH, SOME, NONE or BROKEN."""
 
     def fill_gaps(self) -> None:
         """Make the missing pieces from those that are stored; feeds as `send_pieces` does."""
@@ -66,8 +65,7 @@ _OUTCOMES = tuple(
     row
     for state in (State.SENDING, State.FILLING)
     for row in (
-        Row(state, Input.COMPLETE, State.STORED, Actions.report_stored),
-        Row(state, Input.ENOUGH, State.SAFE, Actions.watch_suppliers),
+        Row(state, Input.ENOUGH, State.STORED, Actions.report_stored),
         Row(state, Input.SOME, State.SHORT, Actions.watch_suppliers),
         Row(state, Input.NONE, State.WAITING, Actions.watch_suppliers),
         Row(state, Input.BROKEN, State.FAILED, Actions.report_failed),
@@ -84,9 +82,6 @@ UPLOAD = Automat(
         *_OUTCOMES,
         *ignore(State.SENDING, Input.SUPPLIERS),
         *ignore(State.FILLING, Input.SUPPLIERS),
-        Row(State.SAFE, Input.SUPPLIERS, State.FILLING, Actions.fill_gaps),
-        Row(State.SAFE, Input.TIMEOUT, State.STORED, Actions.give_up, Actions.report_stored),
-        Row(State.SAFE, Input.CANCEL, State.CANCELLED, Actions.give_up, Actions.report_cancelled),
         Row(State.SHORT, Input.SUPPLIERS, State.FILLING, Actions.fill_gaps),
         Row(State.SHORT, Input.TIMEOUT, State.FAILED, Actions.give_up, Actions.report_short),
         Row(State.SHORT, Input.CANCEL, State.CANCELLED, Actions.give_up, Actions.report_cancelled),
@@ -95,7 +90,6 @@ UPLOAD = Automat(
         Row(State.WAITING, Input.CANCEL, State.CANCELLED, Actions.give_up, Actions.report_cancelled),
     ),
     timers=(
-        Timer(State.SAFE, 10, Input.TIMEOUT),
         Timer(State.SHORT, 600, Input.TIMEOUT),
         Timer(State.WAITING, 600, Input.TIMEOUT),
     ),

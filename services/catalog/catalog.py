@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from bitdust_node.clock import Clock
 from bitdust_node.database import Database
 from bitdust_node.errors import Conflict, NotFound
 from bitdust_node.paths import DataFolder
 from bitdust_node.threads import Workers
+from services.catalog.errands import Errands
 from services.catalog.names import is_path_id, version_name
 from services.catalog.rows import (
     ITEM,
+    PAGE,
     PIECE,
-    TASK,
     VERSION,
     bury,
     count_missing,
@@ -30,13 +31,10 @@ from services.catalog.rows import (
     one,
     parts,
 )
-from services.catalog.schema import MIGRATIONS, Item, Piece, Task, Tombstone, Version
+from services.catalog.schema import MIGRATIONS, Item, Piece, Version
 from services.catalog.writing import GroupWriter
 
 T = TypeVar("T")
-
-#: Rows that one question may bring into memory.
-PAGE = 1000
 
 
 class Catalog:
@@ -48,6 +46,8 @@ class Catalog:
         self._database = Database(folder.catalog_db, MIGRATIONS, workers, full_sync=True)
         self._writer = GroupWriter(self._database)
         self._clock = clock
+        #: What is still to be done.
+        self.errands = Errands(self._database, self._writer, clock)
         #: Grows with every change; clients compare it.
         self.revision = 0
 
@@ -329,59 +329,6 @@ class Catalog:
         """
         query = f"SELECT {VERSION} FROM versions WHERE missing > 0 AND state = 'ready' LIMIT ?"
         return await self._database.read(lambda c: [Version(*row) for row in c.execute(query, (limit,))])
-
-    # tombstones
-
-    async def tombstones(self, node_id: str | None = None, limit: int = PAGE) -> list[Tombstone]:
-        """
-        Deletions that suppliers have yet to hear of, of one supplier or of all.
-        """
-        query = "SELECT node_id, version, idurl FROM tombstones WHERE ? IS NULL OR node_id = ? LIMIT ?"
-        return await self._database.read(
-            lambda c: [Tombstone(*row) for row in c.execute(query, (node_id, node_id, limit))]
-        )
-
-    async def bury(self, node_id: str, versions: Iterable[bytes]) -> None:
-        """
-        A supplier has acknowledged these deletions.
-        """
-        rows = [(node_id, version) for version in versions]
-        await self._writer.run(
-            lambda c: c.executemany("DELETE FROM tombstones WHERE node_id = ? AND version = ?", rows)
-        )
-
-    # tasks
-
-    async def add_task(
-        self,
-        kind: Literal["upload", "download"],
-        item: int,
-        local_path: str,
-        version: str = "",
-        temporary: str = "",
-    ) -> Task:
-        """
-        Remember a transfer, so that it is begun again if the node is killed.
-        """
-        now = self._clock.seconds()
-
-        def change(c: sqlite3.Connection) -> Task:
-            if c.execute("SELECT 1 FROM items WHERE id = ?", (item,)).fetchone() is None:
-                raise NotFound("path was not found in the catalog")
-            cursor = c.execute(
-                "INSERT INTO tasks (kind, item, version, local_path, temporary, created) VALUES (?,?,?,?,?,?)",
-                (kind, item, version, local_path, temporary, now),
-            )
-            return Task(cursor.lastrowid or 0, kind, item, version, local_path, temporary, now)
-
-        return await self._writer.run(change)
-
-    async def remove_task(self, task: int) -> None:
-        await self._writer.run(lambda c: c.execute("DELETE FROM tasks WHERE id = ?", (task,)))
-
-    async def tasks(self, kind: str) -> list[Task]:
-        query = f"SELECT {TASK} FROM tasks WHERE kind = ? ORDER BY id LIMIT 100000"
-        return await self._database.read(lambda c: [Task(*row) for row in c.execute(query, (kind,))])
 
     # sums
 

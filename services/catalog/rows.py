@@ -14,6 +14,9 @@ from bitdust_node.errors import Conflict, Invalid
 from services.catalog.names import is_path_id
 from services.catalog.schema import Item
 
+#: Rows that one question may bring into memory.
+PAGE = 1000
+
 ITEM = "id, alias, path, path_id, kind, created, children"
 VERSION = "id, item, name, created, state, kind, size, k, m, missing, manifest"
 PIECE = "version, number, node_id, idurl, size, state"

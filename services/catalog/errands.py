@@ -1,0 +1,78 @@
+"""
+What the node still has to do: deletions that suppliers have yet to hear of, and transfers that are not done.
+"""
+
+# ruff: noqa: S608 - only names of columns and constants are put into queries; values are always bound
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Literal
+
+from bitdust_node.clock import Clock
+from bitdust_node.database import Database
+from bitdust_node.errors import NotFound
+from services.catalog.rows import PAGE, TASK
+from services.catalog.schema import Task, Tombstone
+from services.catalog.writing import GroupWriter
+
+
+class Errands:
+    """
+    The tables `tombstones` and `tasks` of the catalog.
+    """
+
+    def __init__(self, database: Database, writer: GroupWriter, clock: Clock) -> None:
+        self._database = database
+        self._writer = writer
+        self._clock = clock
+
+    async def tombstones(self, node_id: str | None = None, limit: int = PAGE) -> list[Tombstone]:
+        """
+        Deletions that suppliers have yet to hear of, of one supplier or of all.
+        """
+        query = "SELECT node_id, version, idurl FROM tombstones WHERE ? IS NULL OR node_id = ? LIMIT ?"
+        return await self._database.read(
+            lambda c: [Tombstone(*row) for row in c.execute(query, (node_id, node_id, limit))]
+        )
+
+    async def bury(self, node_id: str, versions: Iterable[bytes]) -> None:
+        """
+        A supplier has acknowledged these deletions.
+        """
+        rows = [(node_id, version) for version in versions]
+        await self._writer.run(
+            lambda c: c.executemany("DELETE FROM tombstones WHERE node_id = ? AND version = ?", rows)
+        )
+
+    async def add_task(
+        self,
+        kind: Literal["upload", "download"],
+        item: int,
+        local_path: str,
+        version: str = "",
+        temporary: str = "",
+    ) -> Task:
+        """
+        Remember a transfer, so that it is begun again if the node is killed.
+        """
+        now = self._clock.seconds()
+
+        def change(c: sqlite3.Connection) -> Task:
+            if c.execute("SELECT 1 FROM items WHERE id = ?", (item,)).fetchone() is None:
+                raise NotFound("path was not found in the catalog")
+            cursor = c.execute(
+                "INSERT INTO tasks (kind, item, version, local_path, temporary, created) VALUES (?,?,?,?,?,?)",
+                (kind, item, version, local_path, temporary, now),
+            )
+            return Task(cursor.lastrowid or 0, kind, item, version, local_path, temporary, now)
+
+        return await self._writer.run(change)
+
+    async def remove_task(self, task: int) -> None:
+        await self._writer.run(lambda c: c.execute("DELETE FROM tasks WHERE id = ?", (task,)))
+
+    async def tasks(self, kind: str) -> list[Task]:
+        query = f"SELECT {TASK} FROM tasks WHERE kind = ? ORDER BY id LIMIT 100000"
+        return await self._database.read(lambda c: [Task(*row) for row in c.execute(query, (kind,))])

@@ -1,0 +1,312 @@
+"""
+service_customer: the suppliers of this node, one link each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import ctime
+from typing import Any, ClassVar
+
+from bitdust_node.router.router import Router
+
+from automats.registry import Automats
+from bitdust_node.api.registry import Answer, method
+from bitdust_node.clock import Clock
+from bitdust_node.config.config import Config
+from bitdust_node.database import StateDb
+from bitdust_node.errors import Conflict, NotFound
+from bitdust_node.events import Events
+from bitdust_node.identity.document import Document
+from bitdust_node.identity.me import Me
+from bitdust_node.identity.names import NodeId
+from bitdust_node.identity.resolver import Resolver
+from bitdust_node.pieces.layout import SCHEMES, ecc_map
+from bitdust_node.service import Service
+from bitdust_node.tasks import Tasks
+from bitdust_node.wire.storage import LeaseAnswer
+from services.catalog.catalog import Catalog
+from services.hiring.link import SupplierLink, Wanted
+from services.hiring.suppliers import Hired, SupplierTable
+
+Callback = Callable[[], object]
+
+
+class Customer(Service):
+    """
+    Knows who is hired and keeps the links. `Employer` fills the positions that are empty.
+    """
+
+    name: ClassVar[str] = "customer"
+    depends: ClassVar[tuple[str, ...]] = ("data_disintegration",)
+    needs_identity: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        router: Router,
+        resolver: Resolver,
+        me: Me,
+        config: Config,
+        state_db: StateDb,
+        catalog: Catalog,
+        events: Events,
+        automats: Automats,
+        clock: Clock,
+    ) -> None:
+        self._router, self._resolver, self._me, self._config = router, resolver, me, config
+        self._catalog, self._events, self._automats, self._clock = catalog, events, automats, clock
+        self._table = SupplierTable(state_db)
+        self._tasks = Tasks("customer")
+        self._callbacks: tuple[Callback, ...] = ()
+        self._undo: list[Callable[[], object]] = []
+        #: The links by position.
+        self.links: dict[int, SupplierLink] = {}
+
+    # for other services
+
+    @property
+    def wanted(self) -> Wanted:
+        """
+        How many suppliers are wanted, and what each shall keep.
+        """
+        suppliers = int(self._config.get("services/customer/suppliers-number"))
+        k, _m = SCHEMES[suppliers]
+        return Wanted(-(-self._config.bytes("services/customer/needed-space") // k), suppliers)
+
+    def link_of(self, node_id: str) -> SupplierLink | None:
+        """
+        The link to a node, if it is hired.
+        """
+        return next((link for link in self.links.values() if link.node_id == node_id), None)
+
+    def connected(self) -> dict[int, SupplierLink]:
+        """
+        The suppliers that can be used now, by position.
+        """
+        return {position: link for position, link in sorted(self.links.items()) if link.connected}
+
+    def observe(self, callback: Callback) -> Callable[[], None]:
+        """
+        Call back when a supplier was hired, dismissed, came or went; returns the function that ends it.
+        """
+        self._callbacks = (*self._callbacks, callback)
+
+        def undo() -> None:
+            self._callbacks = tuple(other for other in self._callbacks if other is not callback)
+
+        return undo
+
+    async def hire(self, position: int, document: Document, answer: LeaseAnswer) -> None:
+        """
+        Remember a supplier that has granted a lease for an empty position.
+        """
+        if position in self.links or self.link_of(document.node_id) is not None:
+            raise Conflict(f"position {position} or {document.global_id} was hired meanwhile")
+        now = self._clock.seconds()
+        hired = Hired(position, document.node_id, document.idurl, now, answer.granted, float(answer.expires))
+        await self._table.put(hired)
+        self._add(hired).connect()
+        self._publish_change(position, None, hired.idurl)
+        self._tell()
+
+    async def dismiss(self, position: int) -> None:
+        """
+        Want nothing more of a supplier. What it keeps stays there and can still be read.
+        """
+        link = self.links.pop(position, None)
+        if link is None:
+            return
+        await link.close()
+        await self._table.remove(position)
+        self._publish_change(position, link.hired.idurl, None)
+        self._tell()
+
+    # life
+
+    async def start(self) -> None:
+        self._tasks = Tasks("customer")
+        self._undo = [
+            self._router.contacts.observe(self._contact_changed),
+            self._config.watch("services/customer/needed-space", lambda *_: self._renew_all()),
+        ]
+        for hired in await self._table.load():
+            self._add(hired).connect()
+
+    async def stop(self) -> None:
+        for undo in self._undo:
+            undo()
+        self._undo = []
+        links, self.links = list(self.links.values()), {}
+        for link in links:
+            await link.close()
+        await self._tasks.stop()
+
+    def ready(self) -> str | None:
+        missing = len(self.links) - len(self.connected())
+        return f"{missing} of {len(self.links)} suppliers are not connected" if missing else None
+
+    def _add(self, hired: Hired) -> SupplierLink:
+        link = SupplierLink(
+            hired,
+            lambda: self.wanted,
+            self._link_changed,
+            self._router,
+            self._resolver,
+            self._clock,
+            self._automats,
+        )
+        self.links[hired.position] = link
+        return link
+
+    def _renew_all(self) -> None:
+        for link in self.links.values():
+            link.renew()
+
+    def _contact_changed(self, node_id: NodeId, old: str, new: str) -> None:
+        link = self.link_of(node_id)
+        if link is not None and old != new:
+            link.contact_changed(new == "CONNECTED")
+
+    def _link_changed(self, link: SupplierLink, moved: bool) -> None:
+        if link.connected:
+            self._tasks.spawn("remember a lease", self._table.put(link.hired))
+        if moved:
+            if link.connected:
+                data = {
+                    "supplier_idurl": link.hired.idurl,
+                    "customer_idurl": self._me.idurl,
+                    "needed_bytes": self.wanted.needed,
+                    "key_id": f"customer${self._me.global_id}",
+                }
+                self._events.publish("supplier-connected", data)
+            self._tell()
+
+    def _publish_change(self, position: int, old: str | None, new: str | None) -> None:
+        suppliers = self.wanted.suppliers
+        self._events.publish(
+            "supplier-modified",
+            {
+                "new_idurl": new,
+                "old_idurl": old,
+                "position": position,
+                "ecc_map": ecc_map(suppliers),
+                "family_snapshot": [self.links[at].hired.idurl if at in self.links else "" for at in range(suppliers)],
+            },
+        )
+
+    def _tell(self) -> None:
+        for callback in self._callbacks:
+            callback()
+
+    # API
+
+    @method(
+        "GET",
+        "/supplier/list/v1",
+        "GET /su/l",
+        needs=("service_customer",),
+        accept={"customer_id": ("customer_idurl", "id")},
+    )
+    async def suppliers_list(self, customer_id: str | None = None, verbose: bool = False) -> list[dict[str, Any]]:
+        """
+        Own suppliers by position.
+        """
+        if customer_id and customer_id not in (self._me.global_id, self._me.idurl, f"master${self._me.global_id}"):
+            raise NotFound(f"suppliers of {customer_id} are not known here")
+        positions = max([self.wanted.suppliers, *(position + 1 for position in self.links)])
+        return [self._describe(position, verbose) for position in range(positions)]
+
+    @method("POST", "/supplier/ping/v1", "POST /su/png", needs=("service_customer",))
+    async def suppliers_ping(self) -> Answer:
+        """
+        Ask all suppliers whether they are there, to refresh their contact state.
+        """
+        for link in self.links.values():
+            link.connect()
+            link.renew()
+        return Answer(message=f"requests sent to {len(self.links)} suppliers")
+
+    @method("GET", "/space/consumed/v1", "GET /sp/c")
+    async def space_consumed(self) -> dict[str, Any]:
+        """
+        How much of the space requested from suppliers is in use.
+        """
+        suppliers = self.wanted.suppliers
+        _k, m = SCHEMES[suppliers]
+        per_supplier = self.wanted.needed
+        stored = await self._catalog.stored_bytes()
+        used = sum(stored.values())
+        used_per_supplier = max(stored.values(), default=0)
+        needed = per_supplier * m
+        sizes = {
+            "needed": needed,
+            "used": used,
+            "available": max(0, needed - used),
+            "needed_per_supplier": per_supplier,
+            "used_per_supplier": used_per_supplier,
+            "available_per_supplier": max(0, per_supplier - used_per_supplier),
+        }
+        told: dict[str, Any] = {"suppliers_num": suppliers, **sizes}
+        told |= {f"{name}_str": size_text(size) for name, size in sizes.items()}
+        told["used_percent"] = f"{100 * used / needed:.2f}%" if needed else "0%"
+        keys = [str(key) for key in self._key_aliases()]
+        shares = sum(1 for alias in keys if alias.startswith("share_"))
+        for prefix, own, count in (("my", True, len(keys) - shares), ("shared", False, shares)):
+            totals = await self._catalog.totals(own)
+            told[f"{prefix}_catalog_items"] = totals["files"] + totals["folders"]
+            told |= {f"{prefix}_{name}": value for name, value in totals.items()}
+            told[f"{prefix}_keys"] = count
+        return told
+
+    def _key_aliases(self) -> list[str]:
+        return []
+
+    def _describe(self, position: int, verbose: bool) -> dict[str, Any]:
+        link = self.links.get(position)
+        if link is None:
+            told: dict[str, Any] = {
+                "position": position,
+                "idurl": "",
+                "global_id": "",
+                "supplier_state": None,
+                "connected": None,
+                "contact_state": "OFFLINE",
+                "contact_status": "offline",
+            }
+        else:
+            contact = self._router.contacts.state(link.node_id)
+            told = {
+                "position": position,
+                "idurl": link.hired.idurl,
+                "global_id": link.global_id,
+                "supplier_state": str(link.machine.state),
+                "connected": ctime(link.hired.hired),
+                "contact_state": str(contact),
+                "contact_status": "online" if contact == "CONNECTED" else "offline",
+            }
+        if verbose:
+            told["contract"] = self._contract(link)
+        return told
+
+    def _contract(self, link: SupplierLink | None) -> dict[str, Any] | None:
+        if link is None:
+            return None
+        suppliers = self.wanted.suppliers
+        return {
+            "started": link.hired.hired,
+            "complete_after": link.hired.expires,
+            "allocated_bytes": link.hired.granted,
+            "ecc_position": link.hired.position,
+            "ecc_map": ecc_map(suppliers),
+        }
+
+
+def size_text(size: float) -> str:
+    """
+    A number of bytes for people: `1.5 MB`.
+    """
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.2f} {unit}"
+        size /= 1024
+    return f"{size:.2f} TB"

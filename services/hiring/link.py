@@ -1,0 +1,165 @@
+"""
+The link to one supplier: it keeps the lease agreed and knows whether the supplier can be used now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from bitdust_node.router.router import Router
+from twisted.logger import Logger
+
+from automats.machine import Machine
+from automats.registry import Automats
+from automats.supplier_link import LINK, Input, State
+from bitdust_node.clock import Clock, DelayedCall
+from bitdust_node.errors import BitDustError, Full, NotFound, Refused
+from bitdust_node.identity.names import NodeId, global_id_of
+from bitdust_node.identity.resolver import Resolver
+from bitdust_node.tasks import Tasks
+from bitdust_node.wire.storage import LEASE_REQUEST, LeaseAnswer, LeaseQuestion
+from services.hiring.suppliers import Hired
+
+#: Seconds between tries: the first, and the longest.
+RETRY_FIRST, RETRY_LONGEST = 1.0, 60.0
+#: A lease is renewed when this part of its time is left, but not more often than this.
+RENEW_PART, RENEW_AT_LEAST = 0.5, 600.0
+#: Seconds that a supplier has to answer.
+ANSWER_TIME = 15.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """
+    What is asked of each supplier. needed: bytes. suppliers: how many there are.
+    """
+
+    needed: int
+    suppliers: int
+
+
+class SupplierLink:
+    """
+    Owner of one `supplier_link` machine.
+
+    wanted: tells what to ask for now. changed: called when the supplier came or went, and when the lease was renewed.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        hired: Hired,
+        wanted: Callable[[], Wanted],
+        changed: Callable[[SupplierLink, bool], None],
+        router: Router,
+        resolver: Resolver,
+        clock: Clock,
+        automats: Automats,
+    ) -> None:
+        self.hired = hired
+        self._wanted, self._changed = wanted, changed
+        self._router, self._resolver, self._clock = router, resolver, clock
+        self._tasks = Tasks(f"link to supplier {hired.idurl}")
+        self._planned: DelayedCall | None = None
+        self._tries = 0
+        self._answer: LeaseAnswer | None = None
+        self.machine = Machine(LINK, self, clock=clock, id=f"supplier_link({hired.idurl})", automats=automats)
+
+    @property
+    def node_id(self) -> NodeId:
+        return self.hired.node_id
+
+    @property
+    def global_id(self) -> str:
+        return global_id_of(self.hired.idurl)
+
+    @property
+    def connected(self) -> bool:
+        return self.machine.state is State.CONNECTED
+
+    def connect(self) -> None:
+        """
+        Try now, if the supplier is not in use already.
+        """
+        self.machine.feed(Input.CONNECT)
+
+    def contact_changed(self, online: bool) -> None:
+        """
+        The router has got a session with the supplier, or lost it.
+        """
+        self.machine.feed(Input.CONNECT if online else Input.LOST)
+
+    def renew(self) -> None:
+        """
+        Ask for the lease again, because something else is wanted now.
+        """
+        self.machine.feed(Input.RENEW)
+
+    async def close(self) -> None:
+        """
+        End the link; what the supplier keeps is not touched.
+        """
+        if not self.machine.finished:
+            self.machine.feed(Input.CLOSE)
+        await self._tasks.stop()
+
+    # actions
+
+    def ask_lease(self) -> None:
+        self._tasks.spawn("ask for the lease", self._ask())
+
+    def report_connected(self) -> None:
+        self._tries = 0
+        self._note()
+        self._changed(self, True)
+
+    def note_lease(self) -> None:
+        self._note()
+        self._changed(self, False)
+
+    def report_lost(self) -> None:
+        self._changed(self, True)
+
+    def plan_retry(self) -> None:
+        self._plan(min(RETRY_FIRST * 2**self._tries, RETRY_LONGEST), Input.CONNECT)
+        self._tries = min(self._tries + 1, 10)
+
+    def forget_plans(self) -> None:
+        if self._planned is not None and self._planned.active():
+            self._planned.cancel()
+        self._planned = None
+
+    async def _ask(self) -> None:
+        outcome = await self._outcome()
+        if not self.machine.finished and self.machine.state in (State.REQUEST, State.CONNECTED):
+            self.machine.feed(outcome)
+
+    async def _outcome(self) -> Input:
+        wanted = self._wanted()
+        question = LeaseQuestion(wanted.needed, self.hired.position, wanted.suppliers)
+        try:
+            if self._resolver.cached(self.node_id) is None:
+                await self._resolver.resolve(self.hired.idurl)
+            self._answer = await self._router.request(self.node_id, LEASE_REQUEST, question, timeout=ANSWER_TIME)
+        except (Refused, Full) as error:
+            self.log.info("supplier {supplier} refuses: {error}", supplier=self.global_id, error=error)
+            return Input.REFUSED
+        except NotFound as error:
+            self.log.info("supplier {supplier} has no such service: {error}", supplier=self.global_id, error=error)
+            return Input.ABSENT
+        except BitDustError as error:
+            self.log.debug("supplier {supplier} is not reached: {error}", supplier=self.global_id, error=error)
+            return Input.UNREACHABLE
+        return Input.GRANTED
+
+    def _note(self) -> None:
+        if self._answer is not None:
+            self.hired = replace(self.hired, granted=self._answer.granted, expires=float(self._answer.expires))
+        left = self.hired.expires - self._clock.seconds()
+        self._plan(max(left * RENEW_PART, RENEW_AT_LEAST), Input.RENEW)
+
+    def _plan(self, seconds: float, input: Input) -> None:
+        self.forget_plans()
+        self._planned = self._clock.callLater(seconds, self.machine.feed, input)

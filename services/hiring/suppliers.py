@@ -1,0 +1,66 @@
+"""
+Who is hired: the table of suppliers in `state.db`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bitdust_node.database import StateDb
+from bitdust_node.identity.names import NodeId
+
+MIGRATIONS = (
+    """
+    CREATE TABLE suppliers (
+        position INTEGER PRIMARY KEY,
+        node_id TEXT NOT NULL UNIQUE,
+        idurl TEXT NOT NULL,
+        hired REAL NOT NULL,
+        granted INTEGER NOT NULL,
+        expires REAL NOT NULL
+    );
+    """,
+)
+
+
+@dataclass(frozen=True)
+class Hired:
+    """
+    One supplier. hired, expires: unix seconds. granted: bytes that may be kept there.
+    """
+
+    position: int
+    node_id: NodeId
+    idurl: str
+    hired: float
+    granted: int
+    expires: float
+
+
+class SupplierTable:
+    """
+    The suppliers as they survive a restart.
+    """
+
+    def __init__(self, state_db: StateDb) -> None:
+        self._db = state_db
+
+    async def load(self) -> list[Hired]:
+        """
+        All suppliers by position.
+        """
+        await self._db.prepare("suppliers", MIGRATIONS)
+        query = "SELECT position, node_id, idurl, hired, granted, expires FROM suppliers ORDER BY position"
+        return await self._db.read(
+            lambda c: [Hired(row[0], NodeId(row[1]), *row[2:]) for row in c.execute(query).fetchall()]
+        )
+
+    async def put(self, hired: Hired) -> None:
+        """
+        Remember a supplier at its position, in the place of another one there.
+        """
+        row = (hired.position, hired.node_id, hired.idurl, hired.hired, hired.granted, hired.expires)
+        await self._db.run(lambda c: c.execute("INSERT OR REPLACE INTO suppliers VALUES (?,?,?,?,?,?)", row))
+
+    async def remove(self, position: int) -> None:
+        await self._db.run(lambda c: c.execute("DELETE FROM suppliers WHERE position = ?", (position,)))
