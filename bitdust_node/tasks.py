@@ -26,7 +26,7 @@ class Tasks:
         self.name = name
         self._running: dict[Deferred[None], str] = {}
         self._stopped = False
-        self._empty: Deferred[None] | None = None
+        self._ends: list[Deferred[None]] = []
 
     def __len__(self) -> int:
         return len(self._running)
@@ -71,8 +71,9 @@ class Tasks:
         for task in list(self._running):
             task.cancel()
         if self._running:
-            self._empty = Deferred()
-            await self._empty
+            ended: Deferred[None] = Deferred()
+            self._ends.append(ended)
+            await ended
 
     async def _guard(self, what: str, coroutine: Coroutine[Any, Any, object]) -> None:
         try:
@@ -101,6 +102,7 @@ class Tasks:
 
     def _ended(self, result: None, task: Deferred[None]) -> None:
         del self._running[task]
-        if self._empty is not None and not self._running:
-            empty, self._empty = self._empty, None
-            empty.callback(None)
+        if not self._running:
+            ends, self._ends = self._ends, []
+            for ended in ends:
+                ended.callback(None)
