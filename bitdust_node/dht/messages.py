@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 
 from bitdust_node.dht.contact import Contact, Id, LayerMask
-from bitdust_node.dht.ids import K, LAYERS
+from bitdust_node.dht.ids import LAYERS, K
 from bitdust_node.dht.signing import PUBLIC_BYTES, SIGNATURE_BYTES, Signer
 from bitdust_node.errors import Corrupt, Invalid
 

@@ -134,16 +134,26 @@ def _normal_owner(text: str) -> str:
 
 def owner_of(record: Record) -> str:
     """
-    Who must have signed the record: a node id, or a global id that has to be resolved to one. Empty if anybody may write.
+    Who must have signed the record: a node id, or a global id that has to be resolved to one; empty: anybody may write.
     """
     rule = rule_of(record.type)
     if not rule.signed:
         return ""
     if rule.suffix is None:
         return Locator.parse(str(record.contents()["idurl"])).global_id
-    found = re.fullmatch(f"(.+?)({rule.suffix})", record.key, re.DOTALL)
+    return named_owner(record.type, record.key)
+
+
+def named_owner(record_type: str, key: str) -> str:
+    """
+    The owner that the key itself names: a node id or a global id; empty if keys of the type name nobody.
+    """
+    rule = rule_of(record_type)
+    if rule.suffix is None:
+        return ""
+    found = re.fullmatch(f"(.+?)({rule.suffix})", key, re.DOTALL)
     if found is None:
-        raise Invalid(f"the key of a record of type {record.type} is <owner>{rule.suffix}")
+        raise Invalid(f"the key of a record of type {record_type} is <owner>{rule.suffix}")
     return found[1]
 
 
