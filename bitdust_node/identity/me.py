@@ -5,7 +5,7 @@ Who this node is: its identity document, identity key and device.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from twisted.logger import Logger
@@ -125,15 +125,19 @@ class Me:
             self._events.publish("local-identity-modified", {"old": old.describe(), "new": document.describe()})
         await self._tell()
 
-    async def erase(self, erase_private_key: bool = False) -> None:
+    async def erase(self, erase_private_key: bool = False, ended: Callable[[], Awaitable[None]] | None = None) -> None:
         """
         Forget the identity on this machine. The identity servers keep the document, and the key stays for a later
         registration unless it is to be erased too.
+
+        ended: waits until nothing uses the identity any more.
         """
         if self._document is None:
             raise NotFound(NO_IDENTITY)
         self.has_identity = False
         await self._tell()
+        if ended is not None:
+            await ended()
         await self._workers.run(_remove, self._path)
         self._document = None
         self._device, self._record, self._record_expires = None, b"", 0.0
