@@ -41,7 +41,7 @@ ASKED_FOR_EACH = 3
 @dataclass
 class Reading:
     """
-    record: the newest valid one, or None. closest: nodes that are nearest to the key. refused: why others were not taken.
+    record: the newest valid one, or None. closest: nodes nearest to the key. refused: why others were not taken.
     """
 
     record: Record | None = None

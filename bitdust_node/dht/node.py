@@ -106,6 +106,7 @@ class DhtNode:
         seeds: `host:port` each; empty, or the word `genesis`, to begin a network.
         """
         addresses = parse_seeds(seeds)
+        self.join.machine.close()
         self._make()
         kept, owned, contacts = await self._memory.load()
         for one in kept:

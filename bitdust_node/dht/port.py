@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 from twisted.internet.protocol import DatagramProtocol
@@ -44,7 +45,8 @@ class DatagramPort:
                 self._listening = self._listen(0, interface)
             except CannotListenError as again:
                 raise Unavailable(f"can not listen on UDP at {interface or 'any address'}: {again}") from None
-        return int(self._listening.getHost().port)
+        address = self._listening.getHost()
+        return int(address.port) if isinstance(address, IPv4Address | IPv6Address) else port
 
     def send(self, datagram: bytes, host: str, port: int) -> None:
         """

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from twisted.internet.defer import Deferred
@@ -160,9 +161,8 @@ class _Walk:
         if self._over:
             return
         for contact in self._lookup.next():
-            asked = self._swarm.rpc.ask(
-                contact.host, contact.port, self._question, contact.id, lambda contact=contact: self._slow(contact)
-            )
+            late = partial(self._slow, contact)
+            asked = self._swarm.rpc.ask(contact.host, contact.port, self._question, contact.id, late)
             asked.addBoth(self._settled, contact)
         if not self._over and not self._lookup.waiting:
             self._over = True

@@ -77,6 +77,7 @@ class Upkeep:
                     await self._swarm.find(random_in_bucket(self._swarm.me, bucket, self._random), layer)
         if len(self._swarm.tables[0]) < K:
             await self._join.knock()
+        await self._save_contacts()
 
     async def publish(self) -> None:
         if self._join.joined:
@@ -87,6 +88,9 @@ class Upkeep:
         Write all that is worth keeping over a restart.
         """
         await self.save_records()
+        await self._save_contacts()
+
+    async def _save_contacts(self) -> None:
         contacts = list(dict.fromkeys(contact for layer in range(LAYERS) for contact in self._swarm.tables[layer]))
         contacts = contacts[:CONTACTS]
         if contacts and set(contacts) != set(self._contacts):
