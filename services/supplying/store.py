@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from bitdust_node.errors import Corrupt, Full, NotFound
+from bitdust_node.errors import Closed, Corrupt, Full, NotFound
 from bitdust_node.files import sync_folder
 from bitdust_node.identity.names import NodeId
 from bitdust_node.pieces.hashtree import Buffer
@@ -197,6 +197,7 @@ class _FileWriter:
         self._temporary = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}{_PARTIAL}")
         self._hasher = LeafHasher(PIECE_BLOCK)
         self._file = -1
+        self._ended = False
 
     def write(self, chunks: Sequence[Buffer]) -> None:
         for chunk in chunks:
@@ -213,6 +214,7 @@ class _FileWriter:
     def commit(self) -> None:
         try:
             os.fsync(self._file)
+            self._ended = True
             self._close()
             self._temporary.rename(self._path)
             sync_folder(self._path.parent)
@@ -221,10 +223,13 @@ class _FileWriter:
             raise _ours(error) from error
 
     def discard(self) -> None:
+        self._ended = True
         self._close()
         self._temporary.unlink(missing_ok=True)
 
     def _append(self, chunks: Sequence[Buffer]) -> None:
+        if self._ended:
+            raise Closed("this piece was given up")
         try:
             if self._store.free() < sum(map(len, chunks)):
                 raise Full("the disk of the supplier has no room left")

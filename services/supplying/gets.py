@@ -1,0 +1,89 @@
+"""
+Pieces that are fetched: read from the disk in workers, one part ahead of what the customer takes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+from bitdust_node.clock import Clock
+from bitdust_node.errors import Corrupt, Invalid, NotFound
+from bitdust_node.identity.names import NodeId
+from bitdust_node.pieces.hashtree import HASH_BYTES
+from bitdust_node.pieces.layout import PIECE_BLOCK
+from bitdust_node.router.transport import Stream
+from bitdust_node.threads import Workers
+from bitdust_node.waiting import started
+from bitdust_node.wire.storage import PieceGet
+from services.supplying.leases import Leases
+from services.supplying.ledger import Ledger, PieceRow
+from services.supplying.store import PieceStore
+from services.supplying.transfers import Transfers, watched
+
+#: Bytes that are read at once.
+PART = 512 * 1024
+
+
+class Gets:
+    """
+    Sends pieces to their owners, also to those whose lease has lapsed.
+    """
+
+    def __init__(
+        self, store: PieceStore, ledger: Ledger, leases: Leases, transfers: Transfers, workers: Workers, clock: Clock
+    ) -> None:
+        self._store, self._ledger, self._leases, self._transfers = store, ledger, leases, transfers
+        self._workers, self._clock = workers, clock
+
+    async def send(self, customer: NodeId, question: PieceGet, stream: Stream) -> None:
+        """
+        Send what is asked for and finish the stream.
+        """
+        with self._transfers.one(customer):
+            self._leases.touch(customer)
+            row = await self._ledger.piece(customer, question.version, question.index)
+            if row is None:
+                raise NotFound("there is no such piece")
+            start, end = _range(row, question)
+            with watched(self._clock, stream) as moved:
+                if question.leaves:
+                    leaves = await self._workers.run(self._store.leaves, row.object)
+                    await stream.write(struct.pack(">I", len(leaves) // HASH_BYTES) + leaves)
+                    moved()
+                await self._send_blocks(row.object, start, end, stream, moved)
+            stream.finish()
+
+    async def _send_blocks(self, name: str, start: int, end: int, stream: Stream, moved: Callable[[], None]) -> None:
+        if start == end:
+            return
+        part = await self._read(name, start, end)
+        while True:
+            start += len(part)
+            if start == end:
+                await stream.write(part)
+                return
+            ahead = started(self._read(name, start, end))
+            try:
+                await stream.write(part)
+            except BaseException:
+                ahead.addErrback(lambda _: None)
+                ahead.cancel()
+                raise
+            moved()
+            part = await ahead
+
+    async def _read(self, name: str, start: int, end: int) -> bytes:
+        length = min(PART, end - start)
+        part = await self._workers.run(self._store.read, name, start, length)
+        if len(part) != length:
+            raise Corrupt("the piece was cut off on the disk of the supplier")
+        return part
+
+
+def _range(row: PieceRow, question: PieceGet) -> tuple[int, int]:
+    start = question.first * PIECE_BLOCK
+    end = row.size if question.count < 0 else min(row.size, start + question.count * PIECE_BLOCK)
+    if start > row.size or start > end:
+        raise Invalid(f"the piece has {-(-row.size // PIECE_BLOCK)} blocks, block {question.first} is not among them")
+    return start, end

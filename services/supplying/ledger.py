@@ -1,0 +1,241 @@
+"""
+The supplier's books: who has a lease, which pieces are stored, and their manifests.
+
+A row of `pieces` is written after its object is safely on the disk, and removed before its object is. What was
+committed survives a power cut.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from twisted.internet.defer import Deferred, DeferredLock
+from twisted.python.failure import Failure
+
+from bitdust_node.database import Database
+from bitdust_node.identity.names import NodeId
+from bitdust_node.threads import Workers
+from bitdust_node.wire.storage import PieceItem
+
+MIGRATIONS = (
+    """
+    CREATE TABLE leases (
+        customer TEXT PRIMARY KEY,
+        idurl TEXT NOT NULL,
+        granted INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        suppliers INTEGER NOT NULL,
+        lapsed INTEGER NOT NULL,
+        seen INTEGER NOT NULL,
+        created INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE pieces (
+        customer TEXT NOT NULL,
+        version BLOB NOT NULL,
+        idx INTEGER NOT NULL,
+        object TEXT NOT NULL UNIQUE,
+        size INTEGER NOT NULL,
+        root BLOB NOT NULL,
+        stored INTEGER NOT NULL,
+        PRIMARY KEY (customer, version, idx)
+    ) WITHOUT ROWID;
+    CREATE TABLE manifests (
+        customer TEXT NOT NULL,
+        version BLOB NOT NULL,
+        manifest BLOB NOT NULL,
+        PRIMARY KEY (customer, version)
+    );
+    CREATE TABLE removals (object TEXT PRIMARY KEY) WITHOUT ROWID;
+    """,
+)
+
+
+@dataclass(frozen=True)
+class LeaseRow:
+    """
+    granted: bytes. position, suppliers: among the customer's suppliers. seen, created: unix seconds.
+    """
+
+    customer: NodeId
+    idurl: str
+    granted: int
+    position: int
+    suppliers: int
+    lapsed: bool
+    seen: int
+    created: int
+
+
+@dataclass(frozen=True)
+class PieceRow:
+    """
+    object: name in the store. size: bytes of the blocks. stored: unix seconds.
+    """
+
+    customer: NodeId
+    version: bytes
+    index: int
+    object: str
+    size: int
+    root: bytes
+    stored: int
+
+
+@dataclass(frozen=True)
+class Removed:
+    """
+    What a deletion took out of the books.
+    """
+
+    objects: list[str]
+    freed: int
+
+
+class Ledger:
+    """
+    All answers are about one customer; there is no way to ask for the pieces of everybody but `objects`.
+    """
+
+    def __init__(self, path: Path | str, workers: Workers) -> None:
+        self._database = Database(path, MIGRATIONS, workers, full_sync=True)
+        self._adding: list[tuple[PieceRow, bytes, Deferred[None]]] = []
+        self._turn = DeferredLock()
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    async def leases(self) -> list[LeaseRow]:
+        def read(c: sqlite3.Connection) -> list[LeaseRow]:
+            rows = c.execute(
+                "SELECT customer, idurl, granted, position, suppliers, lapsed, seen, created FROM leases"
+            ).fetchall()
+            return [replace(LeaseRow(*row), lapsed=bool(row[5])) for row in rows]
+
+        return await self._database.read(read)
+
+    async def save_leases(self, rows: Iterable[LeaseRow]) -> None:
+        values = [
+            (row.customer, row.idurl, row.granted, row.position, row.suppliers, row.lapsed, row.seen, row.created)
+            for row in rows
+        ]
+        await self._database.run(
+            lambda c: c.executemany("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        )
+
+    async def end_lease(self, customer: NodeId) -> None:
+        await self._database.run(lambda c: c.execute("DELETE FROM leases WHERE customer = ?", (customer,)))
+
+    async def used(self) -> dict[NodeId, int]:
+        """
+        Bytes of the pieces of each customer that has any, with a lease or without.
+        """
+        query = "SELECT customer, SUM(size) FROM pieces GROUP BY customer"
+        return dict(await self._database.read(lambda c: c.execute(query).fetchall()))
+
+    async def add(self, piece: PieceRow, manifest: bytes) -> None:
+        """
+        Note a stored piece. Pieces that come while the disk is busy share the next transaction.
+        """
+        done: Deferred[None] = Deferred()
+        self._adding.append((piece, manifest, done))
+        if len(self._adding) == 1:
+            Deferred.fromCoroutine(self._add_all())
+        await done
+
+    async def _add_all(self) -> None:
+        await self._turn.acquire()
+        batch, self._adding = self._adding, []
+        rows = [(p.customer, p.version, p.index, p.object, p.size, p.root, p.stored) for p, _, _ in batch]
+        manifests = [(piece.customer, piece.version, manifest) for piece, manifest, _ in batch]
+
+        def write(c: sqlite3.Connection) -> None:
+            c.executemany("INSERT INTO pieces VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            c.executemany("INSERT OR IGNORE INTO manifests VALUES (?, ?, ?)", manifests)
+
+        failure: Failure | None = None
+        try:
+            await self._database.run(write)
+        except Exception:  # noqa: BLE001 - each of those who wait gets it
+            failure = Failure()
+        finally:
+            self._turn.release()
+        for _, _, done in batch:
+            if failure is not None:
+                done.errback(failure)
+            else:
+                done.callback(None)
+
+    async def piece(self, customer: NodeId, version: bytes, index: int) -> PieceRow | None:
+        query = (
+            "SELECT customer, version, idx, object, size, root, stored FROM pieces"
+            " WHERE customer = ? AND version = ? AND idx = ?"
+        )
+        row = await self._database.read(lambda c: c.execute(query, (customer, version, index)).fetchone())
+        return PieceRow(*row) if row else None
+
+    async def pieces(self, customer: NodeId, after: bytes, limit: int) -> list[PieceItem]:
+        """
+        In order, those behind the cursor `after` (`PieceItem.cursor`).
+        """
+        place = (customer, after[:16], int.from_bytes(after[16:], "big") if len(after) > 16 else -1, limit)
+        query = (
+            "SELECT version, idx, size, root FROM pieces"
+            " WHERE customer = ? AND (version, idx) > (?, ?) ORDER BY version, idx LIMIT ?"
+        )
+        return [PieceItem(*row) for row in await self._database.read(lambda c: c.execute(query, place).fetchall())]
+
+    async def manifest(self, customer: NodeId, version: bytes) -> bytes | None:
+        query = "SELECT manifest FROM manifests WHERE customer = ? AND version = ?"
+        row = await self._database.read(lambda c: c.execute(query, (customer, version)).fetchone())
+        return bytes(row[0]) if row else None
+
+    async def manifests(self, customer: NodeId, after: bytes, limit: int) -> list[bytes]:
+        query = "SELECT version FROM manifests WHERE customer = ? AND version > ? ORDER BY version LIMIT ?"
+        rows = await self._database.read(lambda c: c.execute(query, (customer, after, limit)).fetchall())
+        return [bytes(row[0]) for row in rows]
+
+    async def remove(self, customer: NodeId, versions: list[bytes] | None) -> Removed:
+        """
+        Take versions (None: all) out of the books, and note their objects for removal.
+        """
+
+        def write(c: sqlite3.Connection) -> Removed:
+            wanted = versions
+            if wanted is None:
+                query = (
+                    "SELECT version FROM pieces WHERE customer = ?"
+                    " UNION SELECT version FROM manifests WHERE customer = ?"
+                )
+                wanted = [bytes(row[0]) for row in c.execute(query, (customer, customer))]
+            objects, freed = [], 0
+            for version in wanted:
+                query = "DELETE FROM pieces WHERE customer = ? AND version = ? RETURNING object, size"
+                for name, size in c.execute(query, (customer, version)).fetchall():
+                    objects.append(name)
+                    freed += size
+                c.execute("DELETE FROM manifests WHERE customer = ? AND version = ?", (customer, version))
+            c.executemany("INSERT OR IGNORE INTO removals VALUES (?)", [(name,) for name in objects])
+            return Removed(objects, freed)
+
+        return await self._database.run(write)
+
+    async def removals(self) -> list[str]:
+        """
+        Objects whose files are still to be removed.
+        """
+        return [row[0] for row in await self._database.read(lambda c: c.execute("SELECT * FROM removals").fetchall())]
+
+    async def removed(self, objects: Iterable[str]) -> None:
+        names = [(name,) for name in objects]
+        await self._database.run(lambda c: c.executemany("DELETE FROM removals WHERE object = ?", names))
+
+    async def objects(self) -> set[str]:
+        """
+        The names of all objects in the books.
+        """
+        return {
+            row[0] for row in await self._database.read(lambda c: c.execute("SELECT object FROM pieces").fetchall())
+        }

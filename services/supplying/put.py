@@ -1,0 +1,237 @@
+"""
+One piece on its way in; owner of its machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredLock
+from twisted.python.failure import Failure
+
+from automats.machine import Machine
+from automats.piece_put import PIECE_PUT, Input
+from automats.registry import Automats
+from bitdust_node.clock import Clock
+from bitdust_node.errors import BitDustError, Closed, Conflict, Corrupt, Failed, TimedOut
+from bitdust_node.identity.names import NodeId
+from bitdust_node.pieces.manifest import Manifest
+from bitdust_node.pieces.object_file import Footer, object_name
+from bitdust_node.router.transport import Stream
+from bitdust_node.tasks import Tasks
+from bitdust_node.threads import Workers
+from bitdust_node.waiting import T, shielded
+from bitdust_node.wire.storage import PieceStored
+from services.supplying.ledger import Ledger, PieceRow
+from services.supplying.removal import Removal
+from services.supplying.space import Reservation
+from services.supplying.store import PieceStore, PieceWriter
+from services.supplying.transfers import watched
+
+#: Bytes that are collected before the disk is troubled.
+CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Desk:
+    """
+    What all incoming pieces of a supplier use.
+    """
+
+    store: PieceStore
+    ledger: Ledger
+    removal: Removal
+    workers: Workers
+    clock: Clock
+    automats: Automats
+    tasks: Tasks
+
+
+class Put:
+    """
+    `ended` fires when nothing of it is left to do, stored or not.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        customer: NodeId,
+        version: bytes,
+        index: int,
+        writer: PieceWriter,
+        reservation: Reservation,
+    ) -> None:
+        self._desk = desk
+        self._customer, self._version, self._index = customer, version, index
+        self._writer, self._reservation = writer, reservation
+        self._disk = DeferredLock()
+        self._stream: Stream | None = None
+        self._footer: Footer | None = None
+        self._manifest: tuple[Manifest, bytes] | None = None
+        self._error: BitDustError = Failed("the piece was not stored")
+        self._waiting: list[Deferred[PieceStored]] = []
+        self._finishing: list[Deferred[None]] = []
+        self.ended: Deferred[None] = Deferred()
+        name = f"piece_{version.hex()[:8]}_{index}_{customer[:16]}"
+        self.machine = Machine(PIECE_PUT, self, clock=desk.clock, id=name, automats=desk.automats)
+
+    async def receive(self, stream: Stream) -> None:
+        """
+        Write what comes to the temporary file until the customer finishes the stream.
+        """
+        self._stream = stream
+        try:
+            with watched(self._desk.clock, stream) as moved:
+                await self._receive(stream, moved)
+        except BitDustError as error:
+            self._break(error)
+            raise
+        except CancelledError:
+            self._break(Closed("the connection was closed before the piece was whole"))
+            raise
+        except OSError as error:
+            self._break(Failed(f"the supplier can not write: {error.strerror}"))
+            raise
+        finally:
+            self._stream = None
+        stream.finish()
+        self.machine.feed(Input.FINISHED)
+
+    async def commit(self, manifest: Manifest, packed: bytes) -> PieceStored:
+        """
+        Wait until the piece is stored.
+        """
+        if self._manifest is not None and self._manifest[1] != packed:
+            raise Conflict("another manifest was given for this piece a moment ago")
+        waiting: Deferred[PieceStored] = Deferred()
+        self._waiting.append(waiting)
+        if self._manifest is None:
+            self._manifest = manifest, packed
+            self.machine.feed(Input.COMMIT)
+        return await waiting
+
+    def replace(self) -> None:
+        """
+        Give up, unless the piece is being stored at this moment.
+        """
+        self.machine.feed(Input.REPLACED)
+
+    async def finished(self) -> None:
+        """
+        Wait for the end, whatever it is.
+        """
+        if not self.ended.called:
+            waiting: Deferred[None] = Deferred()
+            self._finishing.append(waiting)
+            await waiting
+
+    # what the machine decides
+
+    def store(self) -> None:
+        self._desk.tasks.spawn("store a piece", self._store())
+
+    def settle(self) -> None:
+        assert self._footer is not None
+        self._reservation.release()
+        self._end()
+        for waiting in self._waiting:
+            waiting.callback(PieceStored(self._footer.root, self._footer.size))
+
+    def note_replaced(self) -> None:
+        self._error = Closed("the piece was begun anew, or its version deleted")
+        if self._stream is not None:
+            self._stream.reset(str(self._error))
+
+    def note_late(self) -> None:
+        self._error = TimedOut("the piece was received, but nobody said that it is whole")
+
+    def discard(self) -> None:
+        self._desk.tasks.spawn("remove an unfinished piece", self._discard())
+
+    # its steps
+
+    async def _receive(self, stream: Stream, moved: Callable[[], None]) -> None:
+        total, last = 0, False
+        while not last:
+            chunks: list[bytes] = []
+            size = 0
+            while size < CHUNK and not last:
+                data = await stream.read()
+                moved()
+                if data:
+                    chunks.append(data)
+                    size += len(data)
+                else:
+                    last = True
+            total += size
+            self._reservation.need(total)
+            if chunks:
+                await self._on_disk(lambda chunks=chunks: self._writer.write(chunks))  # type: ignore[misc]
+        self._footer = await self._on_disk(self._writer.finish)
+
+    async def _store(self) -> None:
+        try:
+            await self._store_checked()
+        except BitDustError as error:
+            self._break(error)
+        except OSError as error:
+            self._break(Failed(f"the supplier can not write: {error.strerror}"))
+        except BaseException:
+            self._break(Failed("the piece was not stored"))
+            raise
+        else:
+            self.machine.feed(Input.STORED)
+
+    async def _store_checked(self) -> None:
+        assert self._footer is not None
+        assert self._manifest is not None
+        footer, (manifest, packed) = self._footer, self._manifest
+        if footer.size != manifest.layout.piece_bytes(manifest.length):
+            raise Corrupt(f"the piece has {footer.size} bytes, which does not match its manifest")
+        if footer.root != manifest.roots[self._index]:
+            raise Corrupt("the piece does not match the root in its manifest")
+        before = await self._desk.ledger.piece(self._customer, self._version, self._index)
+        if before is not None:
+            if before.root != footer.root:
+                raise Conflict("another piece is stored under this version and index")
+            await self._on_disk(self._writer.discard)
+            return
+        name = object_name(self._customer, self._version, self._index)
+        await self._desk.removal.gone(name)
+        await shielded(self._keep(name, footer, packed))
+
+    async def _keep(self, name: str, footer: Footer, packed: bytes) -> None:
+        await self._on_disk(self._writer.commit)
+        now = int(self._desk.clock.seconds())
+        row = PieceRow(self._customer, self._version, self._index, name, footer.size, footer.root, now)
+        try:
+            await self._desk.ledger.add(row, packed)
+        except BaseException:
+            # nobody was told that it is stored, so nobody misses it
+            await self._desk.workers.run(self._desk.store.delete, name)
+            raise
+        self._reservation.keep()
+
+    async def _discard(self) -> None:
+        try:
+            await self._on_disk(self._writer.discard)
+        finally:
+            self._reservation.release()
+            self._end()
+            for waiting in self._waiting:
+                waiting.errback(Failure(self._error))
+
+    async def _on_disk(self, function: Callable[[], T]) -> T:
+        # shielded and in turn: a file is never closed while a worker still writes to it
+        return await shielded(self._disk.run(self._desk.workers.run, function))
+
+    def _break(self, error: BitDustError) -> None:
+        if not self.machine.finished:
+            self._error = error
+            self.machine.feed(Input.BROKEN)
+
+    def _end(self) -> None:
+        self.ended.callback(None)
+        for waiting in self._finishing:
+            waiting.callback(None)
