@@ -67,7 +67,7 @@ class Answers:
         self._tokens = tokens
         self._owners = owners
         self._verifying = 0
-        self.tells_addresses = True
+        self.tells_addresses = False
         self.idurl = ""
         self.layers: frozenset[int] = frozenset({0})
 

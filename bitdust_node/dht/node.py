@@ -13,13 +13,13 @@ from twisted.logger import Logger
 from automats.registry import Automats
 from bitdust_node.clock import Clock
 from bitdust_node.dht.answers import Answers
-from bitdust_node.dht.contact import Contact
+from bitdust_node.dht.contact import Contact, may_tell
 from bitdust_node.dht.exchange import Exchange, Reading, Writing
 from bitdust_node.dht.ids import LAYERS, K, in_layer, mask, random_id
 from bitdust_node.dht.join import Join, parse_seeds
 from bitdust_node.dht.key import DhtKey
 from bitdust_node.dht.memory import DhtMemory
-from bitdust_node.dht.messages import About, Told
+from bitdust_node.dht.messages import About, Ping, Pong, Told
 from bitdust_node.dht.owners import Owners
 from bitdust_node.dht.port import DatagramPort
 from bitdust_node.dht.publications import Publications
@@ -67,11 +67,12 @@ class DhtNode:
         self._socket = socket
         self._memory = memory
         self._owners = owners
-        self._random = random or SystemRandom()
+        #: Where all chance comes from.
+        self.random: Random = random or SystemRandom()
         self._layers: set[int] = {0}
         self._reached: set[int] = set()
         self._idurl = ""
-        self._tells_addresses = True
+        self._tells_addresses = False
         #: UDP port that it listens on, 0 when it is off.
         self.port = 0
         self._make()
@@ -239,7 +240,7 @@ class DhtNode:
         asked: set[bytes] = set()
         users: set[str] = set()
         for _ in range(ROUNDS):
-            found = await self.swarm.find(random_id(self._random), layer)
+            found = await self.swarm.find(random_id(self.random), layer)
             new = [contact for contact in found.closest if contact.id not in asked]
             asked.update(contact.id for contact in new)
             answers = await all_of(self._about(contact, layer) for contact in new)
@@ -249,8 +250,17 @@ class DhtNode:
             if len(users) >= count or (len(found.closest) < K and not new):
                 break
         chosen = sorted(users)
-        self._random.shuffle(chosen)
+        self.random.shuffle(chosen)
         return chosen[: max(0, count)]
+
+    async def outside(self, count: int = 8) -> list[tuple[str, str]]:
+        """
+        How others see this node: pairs of their host and what they say is ours. Silent ones are left out.
+        """
+        contacts = self.contacts()
+        self.random.shuffle(contacts)
+        answers = await all_of(self._seen_by(contact) for contact in contacts[:count])
+        return [answer for answer in answers if isinstance(answer, tuple) and answer[1]]
 
     def contacts(self, layer: int = 0) -> list[Contact]:
         """
@@ -299,26 +309,26 @@ class DhtNode:
         self._tasks = Tasks("DHT")
         self._reached = set()
         self.swarm = Swarm(
-            self._clock, self._signer, self._random, self._socket.send, self._answer, self._met, self._lost
+            self._clock, self._signer, self.random, self._socket.send, self._answer, self._met, self._lost
         )
         self.store = Store(self.swarm.me)
-        tokens = Tokens(lambda: self._random.randbytes(16), self._clock.seconds())
+        tokens = Tokens(lambda: self.random.randbytes(16), self._clock.seconds())
         self.answers = Answers(
             self._clock, self._workers, self._tasks, self.swarm.tables, self.store, tokens, self._owners
         )
         self.exchange = Exchange(self._clock, self._workers, self.swarm, self.store, self.answers, self._owners)
-        self.publications = Publications(self._clock, self.exchange, self._memory, self._random)
+        self.publications = Publications(self._clock, self.exchange, self._memory, self.random)
         self.join = Join(
             self._clock,
             self._workers,
             self._automats,
             self.swarm,
-            self._random,
+            self.random,
             lambda: self.layers,
             self._layer_reached,
         )
         self.upkeep = Upkeep(
-            self._clock, self.swarm, self.store, self.publications, self._memory, self.join, self._random
+            self._clock, self.swarm, self.store, self.publications, self._memory, self.join, self.random
         )
         self._tell_layers()
         self.answers.idurl = self._idurl
@@ -348,6 +358,12 @@ class DhtNode:
         if not isinstance(answer, Told):
             raise wrong_answer(answer)
         return answer.idurl
+
+    async def _seen_by(self, contact: Contact) -> tuple[str, str]:
+        answer = await self.swarm.ask(contact, Ping())
+        if not isinstance(answer, Pong):
+            raise wrong_answer(answer)
+        return contact.host, answer.host if may_tell(contact.host, answer.host) else ""
 
     def _is_used(self, layer: int) -> bool:
         return in_layer(mask(self._layers), layer) or len(self.swarm.tables[layer]) > 0
