@@ -38,7 +38,7 @@ _SELECT = (
 )
 _NEWEST = _SELECT + "ORDER BY used DESC LIMIT ?"
 _OF_NODE = _SELECT + "WHERE node_id = ?"
-_AT_IDURL = _SELECT + "WHERE node_id = (SELECT node_id FROM identity_sources WHERE idurl = ?)"
+_AT_IDURL = _SELECT + "WHERE node_id IN (SELECT node_id FROM identity_sources WHERE idurl = ?)"  # noqa: S608 - nothing but constants
 
 
 class Stored(NamedTuple):
