@@ -1,0 +1,103 @@
+"""
+Runs a node as a whole process: signals, its end, and its restart.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.logger import (
+    FilteringLogObserver,
+    LogLevel,
+    LogLevelFilterPredicate,
+    globalLogBeginner,
+    textFileLogObserver,
+)
+from twisted.python.failure import Failure
+
+from bitdust_node.errors import BitDustError, Closed
+from bitdust_node.node import Node
+from bitdust_node.pages import keep_pages
+
+#: Seconds after which a process that was told to end is gone, whatever hangs.
+PATIENCE = 60.0
+
+
+def run(
+    reactor: Any,
+    base: Path,
+    overrides: Mapping[str, object] | None,
+    then: Callable[[Node], Awaitable[int]] | None,
+) -> int:
+    """
+    Run one node until the process is told to end. See `bitdust_node.__main__.run_node`.
+    """
+    keep_pages()
+    reactor.seconds = _steady()
+    _log_errors()
+    outcome = [0]
+    node = Node(base, reactor, overrides, quit=reactor.stop)
+    reactor.addSystemEventTrigger("before", "shutdown", lambda: _end(node))
+    reactor.callWhenRunning(lambda: Deferred.fromCoroutine(_live(reactor, node, then, outcome)))
+    reactor.run()
+    if node.restart_wanted:
+        sys.stdout.flush()
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - the very command that runs already
+    return outcome[0]
+
+
+async def _live(reactor: Any, node: Node, then: Callable[[Node], Awaitable[int]] | None, outcome: list[int]) -> None:
+    try:
+        await node.start()
+        if then is None:
+            return
+        outcome[0] = await then(node)
+    except Closed:
+        # a signal came while the node was still starting
+        return
+    except BitDustError as error:
+        print(error, file=sys.stderr)
+        outcome[0] = 1
+    except Exception:  # noqa: BLE001 - the border of the process
+        Failure().printTraceback(file=sys.stderr)
+        outcome[0] = 1
+    if reactor.running:
+        reactor.stop()
+
+
+def _end(node: Node) -> Deferred[None]:
+    """
+    Stop the node, and leave without good-bye if a thread or a disk hangs for ever.
+    """
+    last_word = threading.Timer(PATIENCE, os._exit, (1,))
+    last_word.daemon = True
+    last_word.start()
+    return Deferred.fromCoroutine(node.stop())
+
+
+def _steady() -> Callable[[], float]:
+    """
+    Unix time that never jumps: a clock that is set right (or wrong) while the node runs must not hold up or fire
+    thousands of timers.
+    """
+    # the boot-time clock goes on while the machine sleeps, as leases and expiries do
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    offset = time.time() - time.clock_gettime(clock)
+    return lambda: offset + time.clock_gettime(clock)
+
+
+def _log_errors() -> None:
+    """
+    Only what is wrong goes to the terminal; the rest is in `logs/node.log`.
+    """
+    errors = FilteringLogObserver(
+        textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(defaultLogLevel=LogLevel.error)]
+    )
+    globalLogBeginner.beginLoggingTo([errors], redirectStandardIO=False)
