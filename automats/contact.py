@@ -44,7 +44,9 @@ CONTACT = Automat(
         Row(State.OFFLINE, Input.DIAL, State.PING, Actions.note),
         Row(State.OFFLINE, Input.SESSION, State.CONNECTED, Actions.report_connected),
         Row(State.OFFLINE, Input.FORGET, State.CLOSED),
+        *ignore(State.AT_STARTUP, Input.LOST, Input.UNREACHABLE),  # forgotten meanwhile
         *ignore(State.PING, Input.DIAL),
+        *ignore(State.OFFLINE, Input.UNREACHABLE),  # it came and went while it was dialled
         *ignore(State.CONNECTED, Input.DIAL, Input.SESSION, Input.UNREACHABLE),  # it came by itself meanwhile
     ),
 )

@@ -4,12 +4,13 @@ What the router expects of a transport, of its sessions and of their streams.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from bitdust_node.errors import BitDustError
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.names import NodeId
+from bitdust_node.wire.packet import Opening
 
 
 class Stream(Protocol):
@@ -17,9 +18,16 @@ class Stream(Protocol):
     Bulk data to and from one peer, in order, both directions, with backpressure.
     """
 
+    bytes_in: int
+    bytes_out: int
+
     @property
     def id(self) -> int:
         """Number of the stream in its session."""
+
+    @property
+    def incoming(self) -> bool:
+        """True if the peer has opened it."""
 
     @property
     def peer(self) -> NodeId:
@@ -41,6 +49,12 @@ class Stream(Protocol):
 
     def finish(self) -> None:
         """No more from us; the other side reads b"" after all that was written."""
+
+    def release(self) -> None:
+        """Nobody uses the stream here any more: finish it, and let the other side know that nothing more is read."""
+
+    def fail(self, error: BitDustError) -> None:
+        """Give up both directions with an error that reads and writes of the other side raise too."""
 
     def reset(self, reason: str) -> None:
         """Give up both directions; reads and writes of the other side raise Closed with the reason."""
@@ -84,11 +98,6 @@ class Session(Protocol):
     One authenticated connection to one peer.
     """
 
-    #: Called with each message.
-    on_message: Callable[[bytes], None] | None
-    #: Called with each stream that the peer opens, and the body of its OPEN frame.
-    on_stream: Callable[[Stream, bytes], None] | None
-
     @property
     def peer_id(self) -> NodeId:
         """The verified identity of the peer."""
@@ -130,12 +139,18 @@ class Session(Protocol):
         """Bytes of messages that wait to be sent."""
 
     @property
-    def streams(self) -> list[Stream]:
+    def streams(self) -> Sequence[Stream]:
         """The streams that are open."""
 
     @property
     def on_closed(self) -> list[Callable[[Session, BitDustError], None]]:
         """Called once each, when the session is over."""
+
+    def serve(self, on_message: Callable[[bytes], None], on_stream: Callable[[Stream, Opening], None]) -> None:
+        """
+        Call back with each message, and with each stream that the peer opens and what its OPEN frame says. What
+        came before this call has waited for it.
+        """
 
     def send(self, message: bytes) -> None:
         """Send one message, before all data of streams. Raises Closed, or Full when the peer takes too little."""

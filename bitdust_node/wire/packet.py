@@ -88,7 +88,7 @@ class Reason(msgspec.Struct, frozen=True, array_like=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_messages = msgspec.msgpack.Decoder(Message)
+_messages: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 _openings = msgspec.msgpack.Decoder(Opening)
 _reasons = msgspec.msgpack.Decoder(Reason)
 _hellos = msgspec.msgpack.Decoder(Hello)

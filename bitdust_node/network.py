@@ -1,0 +1,54 @@
+"""
+The sockets of a node: everything that listens or connects does it through this object.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.interfaces import IListeningPort, IProtocol
+from twisted.internet.protocol import ClientFactory, DatagramProtocol, Factory, ServerFactory
+from twisted.web.client import Agent, HTTPConnectionPool
+
+#: Seconds to connect; nobody waits longer for a dead address.
+CONNECT_TIMEOUT = 10.0
+#: Connections that may wait to be accepted.
+BACKLOG = 200
+DATAGRAM = 65535
+
+
+class Network:
+    """
+    Sockets by the reactor that was given, so that nobody else needs to know it.
+
+    agent: an HTTP client (`twisted.web.iweb.IAgent`) for servers that people have named.
+    """
+
+    def __init__(self, reactor: Any) -> None:
+        self._reactor = reactor
+        self.agent = Agent(reactor, connectTimeout=CONNECT_TIMEOUT, pool=HTTPConnectionPool(reactor, persistent=False))
+
+    def listen_tcp(self, port: int, factory: ServerFactory, interface: str = "") -> IListeningPort:
+        """
+        Accept connections at this port, 0 for any free one; raises `twisted.internet.error.CannotListenError`.
+
+        interface: the address to listen on, all when it is empty.
+        """
+        return cast(IListeningPort, self._reactor.listenTCP(port, factory, BACKLOG, interface))
+
+    def listen_udp(self, port: int, protocol: DatagramProtocol, interface: str = "") -> IListeningPort:
+        """
+        Receive datagrams at this port, 0 for any free one; raises `twisted.internet.error.CannotListenError`.
+        """
+        return cast(IListeningPort, self._reactor.listenUDP(port, protocol, interface, DATAGRAM))
+
+    def connect_tcp(
+        self, host: str, port: int, factory: ClientFactory | Factory, timeout: float = CONNECT_TIMEOUT
+    ) -> Deferred[IProtocol]:
+        """
+        The protocol of the factory, connected; fails with an error of `twisted.internet.error`.
+        """
+        endpoint = HostnameEndpoint(self._reactor, host, port, timeout)
+        return endpoint.connect(factory)

@@ -1,0 +1,324 @@
+"""
+One stream of a session: its queue of bytes to send, its buffer of bytes to read, and the credit of both sides.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from struct import Struct
+from typing import Protocol
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from automats.machine import Machine
+from automats.stream import STREAM, Input, State
+from bitdust_node.clock import Clock
+from bitdust_node.errors import BitDustError, Closed, Invalid
+from bitdust_node.identity.names import NodeId
+from bitdust_node.wire.frames import DATA_LIMIT, Kind
+from bitdust_node.wire.packet import pack_reason
+
+CREDIT = Struct(">I")
+#: Chunks smaller than this are joined in the buffer, so that a million tiny frames are not a million objects.
+SMALL = 4096
+UNREAD = "the other side reads no more of this stream"
+
+
+class Carrier(Protocol):
+    """What a stream needs of its session."""
+
+    @property
+    def peer_id(self) -> NodeId: ...
+
+    def write_data(self, stream: int, chunk: memoryview) -> None:
+        """Hand one DATA frame to the pipe."""
+
+    def push(self, kind: Kind, stream: int, body: bytes = b"") -> None:
+        """Send another frame of the stream, before all data."""
+
+    def want(self, stream: SessionStream) -> None:
+        """The stream has data and credit: let it have its turn."""
+
+    def forget(self, stream: SessionStream) -> None:
+        """The stream is over."""
+
+
+class Part:
+    """One call of `write`: what of its data is still to be sent, and who waits for it."""
+
+    __slots__ = ("done", "rest")
+
+    def __init__(self, rest: memoryview) -> None:
+        self.rest = rest
+        self.done: Deferred[None] | None = None
+
+
+class SessionStream:
+    """
+    A stream as `bitdust_node.router.transport.Stream` describes it.
+
+    window: bytes that may be under way in each direction before the reader grants more.
+    """
+
+    __slots__ = (
+        "_allowed",
+        "_carrier",
+        "_credit",
+        "_discarding",
+        "_eaten",
+        "_error",
+        "_incoming",
+        "_machine",
+        "_queue",
+        "_reader",
+        "bytes_in",
+        "bytes_out",
+        "id",
+        "incoming",
+        "window",
+    )
+
+    def __init__(self, id: int, carrier: Carrier, window: int, clock: Clock, incoming: bool) -> None:
+        self.id = id
+        self.window = window
+        #: True if the peer has opened it.
+        self.incoming = incoming
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self._carrier = carrier
+        self._machine = Machine(STREAM, self, clock=clock)
+        self._credit = window
+        self._queue: deque[Part] = deque()
+        self._allowed = window
+        self._eaten = 0
+        self._incoming: deque[bytes] = deque()
+        self._reader: Deferred[None] | None = None
+        self._discarding = False
+        self._error: BitDustError | None = None
+
+    @property
+    def peer(self) -> NodeId:
+        return self._carrier.peer_id
+
+    @property
+    def state(self) -> str:
+        return str(self._machine.state)
+
+    @property
+    def sendable(self) -> bool:
+        """True if there are data to send and credit for them."""
+        return bool(self._queue) and self._credit > 0
+
+    # --- for users ---
+
+    async def write(self, data: bytes | memoryview) -> None:
+        if self._error is not None:
+            raise self._error
+        if self._machine.state not in (State.OPEN, State.ONLY_WRITING):
+            raise Closed("this stream was finished before")
+        part = Part(memoryview(data).cast("B") if isinstance(data, memoryview) else memoryview(data))
+        if not part.rest:
+            return
+        self._queue.append(part)
+        self._carrier.want(self)
+        if part.rest:
+            if self._error is not None:
+                raise self._error
+            part.done = Deferred()
+            try:
+                await part.done
+            except CancelledError:
+                # the other side has a part of it: what follows would be garbage
+                self.reset("the writer was stopped")
+                raise
+
+    async def read(self) -> bytes:
+        while not self._incoming:
+            if self._error is not None:
+                raise self._error
+            if self._machine.state in (State.ONLY_WRITING, State.DONE):
+                return b""
+            if self._reader is not None:
+                raise RuntimeError("a stream has one reader")
+            self._reader = Deferred()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        chunk = self._incoming.popleft()
+        self._eaten += len(chunk)
+        if self._eaten * 2 >= self.window:
+            self._grant()
+        return chunk
+
+    async def read_exactly(self, n: int) -> bytes:
+        parts: list[bytes] = []
+        missing = n
+        while missing > 0:
+            chunk = await self.read()
+            if not chunk:
+                raise Closed(f"the stream ended {missing} bytes too early")
+            if len(chunk) > missing:
+                self._incoming.appendleft(chunk[missing:])
+                self._eaten -= len(chunk) - missing
+                chunk = chunk[:missing]
+            parts.append(chunk)
+            missing -= len(chunk)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def finish(self) -> None:
+        if self._machine.accepts(Input.FINISH):
+            self._machine.feed(Input.FINISH)
+
+    def reset(self, reason: str) -> None:
+        self.fail(Closed(reason))
+
+    # --- for the router and the session ---
+
+    def fail(self, error: BitDustError) -> None:
+        """
+        Give up both directions with an error that the other side hears too.
+        """
+        if not self._machine.finished:
+            self._error = error
+            self._incoming.clear()
+            self._machine.feed(Input.RESET)
+
+    def release(self) -> None:
+        """
+        Nobody uses the stream here any more: finish it, and read nothing more of it.
+        """
+        self.finish()
+        self._incoming.clear()
+        if not self._machine.finished and not self._discarding:
+            self._discarding = True
+            self._carrier.push(Kind.STOP, self.id)
+
+    def pump(self) -> None:
+        """
+        Hand one DATA frame to the session; only when `sendable`.
+        """
+        part = self._queue[0]
+        chunk = part.rest[: min(DATA_LIMIT, self._credit)]
+        size = len(chunk)
+        part.rest = part.rest[size:]
+        self._credit -= size
+        self.bytes_out += size
+        self._carrier.write_data(self.id, chunk)
+        if part.rest or not self._queue or self._queue[0] is not part:
+            return
+        self._queue.popleft()
+        if part.done is not None:
+            part.done.callback(None)
+        if not self._queue:
+            self._drained()
+
+    def received(self, chunk: bytes) -> None:
+        """
+        A piece of a DATA frame came. Raises Invalid if the peer may not send it.
+        """
+        size = len(chunk)
+        self._allowed -= size
+        self.bytes_in += size
+        if self._allowed < 0:
+            raise Invalid(f"stream {self.id} got more than it has granted")
+        if self._machine.state in (State.ONLY_WRITING, State.DONE):
+            raise Invalid(f"stream {self.id} got data after its end")
+        if self._discarding or self._error is not None:
+            return
+        if self._incoming and size + len(self._incoming[-1]) <= SMALL:
+            self._incoming[-1] += chunk
+        else:
+            self._incoming.append(chunk)
+        self._wake()
+
+    def granted(self, credit: int) -> None:
+        """
+        The peer has read so much that it takes this many bytes more.
+        """
+        self._credit += credit
+        if self._credit > self.window:
+            raise Invalid(f"stream {self.id} was granted more than its window")
+        if self._queue:
+            self._carrier.want(self)
+
+    def ended(self) -> None:
+        """The peer sends no more."""
+        if self._machine.state in (State.ONLY_WRITING, State.DONE):
+            raise Invalid(f"stream {self.id} ended twice")
+        self._machine.feed(Input.ENDED)
+
+    def stopped(self) -> None:
+        """The peer reads no more."""
+        if self._machine.state is State.DONE:
+            self._give_up_rest(Closed(UNREAD))
+        else:
+            self._machine.feed(Input.STOPPED)
+
+    def broke(self, error: BitDustError) -> None:
+        """The peer has reset the stream, or the session is gone."""
+        if self._machine.state is State.DONE:
+            self._give_up_rest(error)
+        elif not self._machine.finished:
+            self._error = error
+            self._machine.feed(Input.BROKE)
+
+    # --- actions of automats/stream.py ---
+
+    def send_end(self) -> None:
+        if not self._queue:
+            self._carrier.push(Kind.END, self.id)
+
+    def end_reading(self) -> None:
+        self._wake()
+
+    def end_writing(self) -> None:
+        self._drop_queue(Closed(UNREAD))
+
+    def cut_writing(self) -> None:
+        if self._queue:
+            self._drop_queue(Closed(UNREAD))
+            self._carrier.push(Kind.END, self.id)
+
+    def send_reset(self) -> None:
+        assert self._error is not None
+        self._carrier.push(Kind.RESET, self.id, pack_reason(self._error))
+
+    def fail_all(self) -> None:
+        assert self._error is not None
+        self._drop_queue(self._error)
+        self._wake()
+
+    def leave(self) -> None:
+        if not self._queue:
+            self._carrier.forget(self)
+
+    # ---
+
+    def _drained(self) -> None:
+        if self._machine.state in (State.ONLY_READING, State.DONE):
+            self._carrier.push(Kind.END, self.id)
+        if self._machine.state is State.DONE:
+            self._carrier.forget(self)
+
+    def _give_up_rest(self, error: BitDustError) -> None:
+        # finished while a write was still waiting
+        if self._queue:
+            self._drop_queue(error)
+            self._carrier.forget(self)
+
+    def _drop_queue(self, error: BitDustError) -> None:
+        queue, self._queue = self._queue, deque()
+        for part in queue:
+            if part.done is not None:
+                part.done.errback(error)
+
+    def _grant(self) -> None:
+        if self._machine.state in (State.OPEN, State.ONLY_READING):
+            self._carrier.push(Kind.CREDIT, self.id, CREDIT.pack(self._eaten))
+            self._allowed += self._eaten
+        self._eaten = 0
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.called:
+            self._reader.callback(None)

@@ -1,0 +1,58 @@
+"""
+How much was sent and received since the start, by peer.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from bitdust_node.identity.names import NodeId
+from bitdust_node.router.transport import Session
+
+#: Peers that are counted by themselves.
+PEERS = 10_000
+
+
+@dataclass
+class Direction:
+    """
+    packets: requests, answers and openings of streams. unknown: those of commands or requests that nobody knows.
+    failed: those that were refused or could not be sent. bytes: of sessions that are over, by peer.
+    """
+
+    packets: int = 0
+    unknown: int = 0
+    failed: int = 0
+    closed_bytes: int = 0
+    closed: Counter[NodeId] = field(default_factory=Counter)
+
+    def close(self, peer: NodeId, size: int) -> None:
+        """Keep the count of a session that is over."""
+        self.closed_bytes += size
+        if peer in self.closed or len(self.closed) < PEERS:
+            self.closed[peer] += size
+
+
+class Traffic:
+    """
+    The counters of a router.
+    """
+
+    def __init__(self) -> None:
+        self.incoming = Direction()
+        self.outgoing = Direction()
+
+    def closed(self, session: Session) -> None:
+        """A session is over: its bytes are kept."""
+        self.incoming.close(session.peer_id, session.bytes_in)
+        self.outgoing.close(session.peer_id, session.bytes_out)
+
+    def totals(self, sessions: Iterable[Session]) -> tuple[Counter[NodeId], Counter[NodeId]]:
+        """Bytes in and bytes out by peer, with those of the sessions that live."""
+        came, went = Counter(self.incoming.closed), Counter(self.outgoing.closed)
+        for session in sessions:
+            came[session.peer_id] += session.bytes_in
+            went[session.peer_id] += session.bytes_out
+        return came, went
