@@ -8,8 +8,6 @@ from collections.abc import Callable
 from time import ctime
 from typing import Any, ClassVar
 
-from bitdust_node.router.router import Router
-
 from automats.registry import Automats
 from bitdust_node.api.registry import Answer, method
 from bitdust_node.clock import Clock
@@ -22,6 +20,7 @@ from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.pieces.layout import SCHEMES, ecc_map
+from bitdust_node.router.router import Router
 from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
 from bitdust_node.wire.storage import LeaseAnswer

@@ -165,9 +165,12 @@ class Catalog:
 
     # versions and pieces
 
-    async def add_version(self, item: Item, version: bytes, kind: str, k: int, m: int) -> Version:
+    async def add_version(
+        self, item: Item, version: bytes, kind: str, k: int, m: int, receivers: Iterable[Piece] = ()
+    ) -> Version:
         """
-        Begin a version of an item under a free name.
+        Begin a version of an item under a free name. Who is about to get which piece is written before anything is
+        sent, so that a crash leaves nobody forgotten.
         """
         now = self._clock.seconds()
 
@@ -182,28 +185,33 @@ class Catalog:
             made = Version(version, item.id, version_name(now, counter), now, "uploading", kind, -1, k, m, 0, None)
             c.execute(
                 f"INSERT INTO versions ({VERSION}) VALUES ({', '.join('?' * 11)})",
-                (*[getattr(made, name) for name in VERSION.split(", ")],),
+                [getattr(made, name) for name in VERSION.split(", ")],
+            )
+            c.executemany(
+                f"INSERT INTO pieces ({PIECE}) VALUES (?,?,?,?,?,?)", [_piece_row(piece) for piece in receivers]
             )
             return made
 
         return await self._change(change)
 
-    async def note_receivers(self, version: bytes, pieces: Iterable[Piece]) -> None:
-        """
-        Who is about to get which piece: written before anything is sent, so that a crash leaves nobody forgotten.
-        """
-        rows = [(version, piece.number, piece.node_id, piece.idurl, piece.size, piece.state) for piece in pieces]
-        await self._change(
-            lambda c: c.executemany(f"INSERT OR REPLACE INTO pieces ({PIECE}) VALUES (?,?,?,?,?,?)", rows)
-        )
-
     async def note_stored(
-        self, version: bytes, size: int, manifest: bytes, piece_bytes: int, stored: Iterable[int], task: int = 0
+        self,
+        version: bytes,
+        size: int,
+        manifest: bytes,
+        piece_bytes: int,
+        stored: Iterable[int],
+        *,
+        task: int = 0,
+        keep: int = 0,
     ) -> None:
         """
-        The version can be read back: these of its pieces were acknowledged. The task that made it is done.
+        The version can be read back: these of its pieces were acknowledged.
+
+        task: what is done by that. keep: how many versions of the item stay, 0 for all.
         """
         numbers = [(piece_bytes, version, number) for number in stored]
+        now = self._clock.seconds()
 
         def change(c: sqlite3.Connection) -> None:
             c.executemany("UPDATE pieces SET state = 'stored', size = ? WHERE version = ? AND number = ?", numbers)
@@ -212,6 +220,15 @@ class Catalog:
             )
             count_missing(c, version)
             c.execute("DELETE FROM tasks WHERE id = ?", (task,))
+            if keep:
+                old = (
+                    "SELECT id FROM versions WHERE item = (SELECT item FROM versions WHERE id = ?) AND state = 'ready'"
+                )
+                rows = c.execute(
+                    f"{old} ORDER BY created DESC, name DESC LIMIT -1 OFFSET ?", (version, keep)
+                ).fetchall()
+                bury(c, [row[0] for row in rows], now)
+                c.executemany("DELETE FROM versions WHERE id = ?", rows)
 
         await self._change(change)
 
@@ -229,7 +246,7 @@ class Catalog:
             ).fetchone()
             c.execute(
                 f"INSERT OR REPLACE INTO pieces ({PIECE}) VALUES (?,?,?,?,?,?)",
-                (piece.version, piece.number, piece.node_id, piece.idurl, piece.size, piece.state),
+                _piece_row(piece),
             )
             if before and before[0] != piece.node_id and not holds(c, piece.version, before[0]):
                 c.execute(
@@ -263,24 +280,6 @@ class Catalog:
             bury(c, versions, now)
             c.execute("DELETE FROM versions WHERE state = 'uploading'")
             return len(versions)
-
-        return await self._change(change)
-
-    async def drop_old_versions(self, item: int, keep: int) -> int:
-        """
-        Remove all but the newest `keep` versions that are ready.
-        """
-        now = self._clock.seconds()
-
-        def change(c: sqlite3.Connection) -> int:
-            rows = c.execute(
-                "SELECT id FROM versions WHERE item = ? AND state = 'ready' ORDER BY created DESC, name DESC"
-                " LIMIT -1 OFFSET ?",
-                (item, keep),
-            ).fetchall()
-            bury(c, [row[0] for row in rows], now)
-            c.executemany("DELETE FROM versions WHERE id = ?", rows)
-            return len(rows)
 
         return await self._change(change)
 
@@ -376,3 +375,7 @@ class Catalog:
         result, revision = await self._writer.run(counted)
         self.revision = max(self.revision, revision)
         return result
+
+
+def _piece_row(piece: Piece) -> tuple[object, ...]:
+    return piece.version, piece.number, piece.node_id, piece.idurl, piece.size, piece.state

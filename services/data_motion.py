@@ -1,0 +1,184 @@
+"""
+service_data_motion: pieces on their way to suppliers and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, ClassVar, Literal
+
+from bitdust_node.api.registry import method
+from bitdust_node.clock import Clock
+from bitdust_node.errors import BitDustError
+from bitdust_node.identity.me import Me
+from bitdust_node.identity.names import NodeId, global_id_of
+from bitdust_node.identity.resolver import Resolver
+from bitdust_node.router.router import Router
+from bitdust_node.router.transport import Stream
+from bitdust_node.service import Service
+from bitdust_node.wire.storage import (
+    MANIFEST_GET,
+    PIECE_COMMIT,
+    PIECE_DELETE,
+    PIECE_GET,
+    PIECE_LIST,
+    PIECE_PUT,
+    PieceCommit,
+    PieceDelete,
+    PieceGet,
+    PieceItem,
+    PieceListQuestion,
+    PieceName,
+    PieceStored,
+    VersionName,
+)
+from services.employer import Employer
+
+#: Seconds that a supplier has to bring a whole piece to its disk and say so.
+COMMIT_TIME = 120.0
+#: Bytes under way to or from one supplier, and to all of them together.
+WINDOW_LEAST, WINDOW_MOST, WINDOW_ALL = 256 * 1024, 1024 * 1024, 16 * 1024 * 1024
+
+Direction = Literal["outgoing", "incoming"]
+
+
+@dataclass(frozen=True)
+class Holder:
+    """
+    A node that keeps a piece, or shall.
+    """
+
+    node_id: NodeId
+    idurl: str
+
+
+@dataclass(frozen=True)
+class Moving:
+    """
+    A piece that is on its way, as `transfers_list` shows it. label: `<backup id>/<block>-<number>-Data`.
+    """
+
+    holder: Holder
+    direction: Direction
+    label: str
+    path: str
+    created: float
+
+
+class DataMotion(Service):
+    """
+    The words of customer and supplier about pieces, spoken by the customer.
+    """
+
+    name: ClassVar[str] = "data_motion"
+    depends: ClassVar[tuple[str, ...]] = ("employer",)
+    needs_identity: ClassVar[bool] = True
+
+    def __init__(self, employer: Employer, router: Router, resolver: Resolver, me: Me, clock: Clock) -> None:
+        self._employer = employer
+        self._router, self._resolver, self._me, self._clock = router, resolver, me, clock
+        self._moving: dict[int, Moving] = {}
+        self._numbers = count()
+
+    def note(self, holder: Holder, direction: Direction, label: str, path: str) -> Callable[[], None]:
+        """
+        Show a piece in `transfers_list` until the answered function is called.
+        """
+        number = next(self._numbers)
+        self._moving[number] = Moving(holder, direction, label, path, self._clock.seconds())
+
+        def done() -> None:
+            self._moving.pop(number, None)
+
+        return done
+
+    async def put(self, holder: Holder, version: bytes, number: int, pieces: int) -> Stream:
+        """
+        A stream for the blocks of a piece; `pieces` streams of that kind share the window.
+        """
+        await self._know(holder)
+        window = _window(pieces)
+        return await self._router.open_stream(holder.node_id, PIECE_PUT, PieceName(version, number), window=window)
+
+    async def commit(self, holder: Holder, version: bytes, number: int, manifest: bytes) -> PieceStored:
+        """
+        Wait until the piece that was sent before is safely stored.
+        """
+        question = PieceCommit(version, number, manifest)
+        return await self._router.request(holder.node_id, PIECE_COMMIT, question, timeout=COMMIT_TIME)
+
+    async def get(
+        self, holder: Holder, version: bytes, number: int, pieces: int, first: int = 0, leaves: bool = False
+    ) -> Stream:
+        """
+        A stream of the blocks of a piece from block `first` on, behind the leaves of the whole piece if asked for.
+        """
+        await self._know(holder)
+        question = PieceGet(version, number, first, -1, leaves)
+        return await self._router.open_stream(holder.node_id, PIECE_GET, question, window=_window(pieces))
+
+    async def manifest(self, holder: Holder, version: bytes) -> bytes:
+        """
+        The packed manifest as a supplier keeps it.
+        """
+        await self._know(holder)
+        return (await self._router.request(holder.node_id, MANIFEST_GET, VersionName(version))).manifest
+
+    async def delete(self, holder: Holder, versions: Sequence[bytes]) -> None:
+        """
+        Let a supplier drop versions; returns when it has.
+        """
+        await self._know(holder)
+        await self._router.request(holder.node_id, PIECE_DELETE, PieceDelete(list(versions)))
+
+    async def listing(self, holder: Holder, after: bytes) -> list[PieceItem]:
+        """
+        One page of what a supplier keeps for this node.
+        """
+        await self._know(holder)
+        return (await self._router.request(holder.node_id, PIECE_LIST, PieceListQuestion(after))).pieces
+
+    async def _know(self, holder: Holder) -> None:
+        if self._resolver.cached(holder.node_id) is None:
+            await self._resolver.resolve(holder.idurl)
+
+    @method("GET", "/transfer/list/v1", "GET /tr/l", needs=("service_data_motion",))
+    async def transfers_list(self) -> list[dict[str, Any]]:
+        """
+        Pieces on their way, by supplier.
+        """
+        told: dict[str, dict[str, Any]] = {}
+        for moving in self._moving.values():
+            idurl = moving.holder.idurl
+            peer = told.setdefault(idurl, {"idurl": idurl, "global_id": name_of(idurl), "outgoing": [], "incoming": []})
+            peer[moving.direction].append(self._describe(moving))
+        return list(told.values())
+
+    def _describe(self, moving: Moving) -> dict[str, Any]:
+        told: dict[str, Any] = {
+            "packet_id": moving.label,
+            "owner_id": self._me.global_id,
+            "remote_id": name_of(moving.holder.idurl),
+            "customer": self._me.global_id,
+            "remote_path": moving.path,
+            "filename": "",
+            "created": moving.created,
+        }
+        told["sent" if moving.direction == "outgoing" else "requested"] = moving.created
+        return told
+
+
+def name_of(idurl: str) -> str:
+    """
+    The global id of an IDURL, or the IDURL itself if it is none.
+    """
+    try:
+        return global_id_of(idurl)
+    except BitDustError:
+        return idurl
+
+
+def _window(pieces: int) -> int:
+    return max(WINDOW_LEAST, min(WINDOW_MOST, WINDOW_ALL // max(1, pieces)))

@@ -1,0 +1,240 @@
+"""
+The k of m: picks the suppliers to read from, and replaces those that fail, stall or lie.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust_node.errors import BitDustError, Corrupt, NotFound, Unavailable
+from bitdust_node.identity.names import NodeId
+from bitdust_node.pieces.manifest import Manifest
+from bitdust_node.tasks import Tasks
+from services.catalog.schema import Piece
+from services.data_motion import Holder
+from services.transfer.means import Means
+from services.transfer.reading import PieceReader
+
+#: Seconds without a byte from a supplier that others wait for, before another one is asked too.
+HEDGE_TIME = 2.0
+#: Seconds without any progress at all, before the whole is given up.
+STALL_TIME = 60.0
+#: How often a supplier that could not be reached is asked again, and after how many seconds.
+TRIES, TRY_AGAIN = 4, 2.0
+
+
+@dataclass(frozen=True)
+class Blame:
+    """
+    A supplier that gave something else than it had promised to keep.
+    """
+
+    piece: Piece
+    reason: str
+
+
+class Gathering:
+    """
+    Reads the blocks of one version, the same run of blocks from k suppliers at a time.
+
+    checked: each piece comes with the hashes of its blocks, so that it can be told who lies.
+    blamed: called when a supplier was caught.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        means: Means,
+        manifest: Manifest,
+        pieces: Sequence[Piece],
+        blamed: Callable[[Blame], None],
+        label: str,
+        path: str,
+        *,
+        checked: bool = False,
+        ahead: int,
+    ) -> None:
+        self._means, self._manifest, self._blamed = means, manifest, blamed
+        self._label, self._path, self.checked, self._ahead = label, path, checked, ahead
+        self._pieces = {piece.number: piece for piece in pieces}
+        self._readers: list[PieceReader] = []
+        self._notes: dict[int, Callable[[], None]] = {}
+        self._spare = deque(self._in_order(pieces))
+        self._failures: dict[int, list[BitDustError]] = {}
+        self._again: dict[int, float] = {}
+        self._woken: Deferred[None] | None = None
+        self._missed = False
+        self._first = 0
+        self._moved = means.clock.seconds()
+        self._tasks = Tasks(f"gathering of {label}")
+
+    async def parts(self, first: int, size: int) -> dict[int, bytes]:
+        """
+        The next `size` bytes of k pieces by number; they begin with block `first`.
+        """
+        self._first = first
+        self._moved = self._means.clock.seconds()
+        while True:
+            ready = [reader for reader in self._readers if reader.has(size)]
+            if len(ready) >= self._manifest.k:
+                ready.sort(key=lambda reader: reader.number)
+                return self._taken(ready, size)
+            self._bury_failed()
+            self._recruit(size)
+            # asked once more, so that those just started know what is waited for
+            if sum(reader.has(size) for reader in self._readers) < self._manifest.k:
+                await self._wait()
+
+    def check(self, number: int) -> list[bytes]:
+        """
+        The hashes of all blocks of a piece that is being read (in checked mode).
+        """
+        return next((reader.leaves for reader in self._readers if reader.number == number), [])
+
+    def blame(self, number: int, reason: str) -> None:
+        """
+        Read no more from the holder of a piece: what came from it was wrong.
+        """
+        self.log.warn(
+            "supplier {supplier} gave a wrong piece {number} of {label}: {reason}",
+            supplier=self._pieces[number].idurl,
+            number=number,
+            label=self._label,
+            reason=reason,
+        )
+        self._failures.setdefault(number, []).append(Corrupt(reason))
+        self._again.pop(number, None)
+        self._blamed(Blame(self._pieces[number], reason))
+        for reader in [reader for reader in self._readers if reader.number == number]:
+            self._drop(reader, reason)
+
+    def begin_again(self) -> None:
+        """
+        Forget what was read ahead; the next `parts` asks for its blocks anew, with hashes.
+        """
+        self.checked = True
+        for reader in list(self._readers):
+            self._spare.appendleft(self._pieces[reader.number])
+            self._drop(reader, "read again")
+
+    async def close(self, reason: str = "not needed any more") -> None:
+        for reader in list(self._readers):
+            self._drop(reader, reason)
+        await self._tasks.stop()
+
+    def _in_order(self, pieces: Sequence[Piece]) -> list[Piece]:
+        """Connected suppliers first, and among them those whose pieces need no decoding."""
+        customer, online = self._means.customer, []
+        for piece in pieces:
+            link = customer.link_of(piece.node_id)
+            online.append(link is not None and link.connected)
+        order = sorted(zip(pieces, online, strict=True), key=lambda pair: (not pair[1], pair[0].number))
+        return [piece for piece, _ in order]
+
+    def _taken(self, ready: list[PieceReader], size: int) -> dict[int, bytes]:
+        chosen = ready[: self._manifest.k]
+        for reader in list(self._readers):
+            if reader not in chosen:
+                # the one that was asked in its place is faster
+                self._spare.append(self._pieces[reader.number])
+                self._drop(reader, "another supplier was faster")
+            else:
+                reader.hedged = False
+        return {reader.number: reader.take(size) for reader in chosen}
+
+    def _bury_failed(self) -> None:
+        for reader in [reader for reader in self._readers if reader.error is not None]:
+            error = reader.error
+            if isinstance(error, Corrupt | NotFound):
+                self.blame(reader.number, str(error))
+                continue
+            failures = self._failures.setdefault(reader.number, [])
+            if error is not None:
+                failures.append(error)
+                self.log.info(
+                    "piece {number} of {label} does not come from {supplier}: {error}",
+                    number=reader.number,
+                    label=self._label,
+                    supplier=reader.holder.idurl,
+                    error=error,
+                )
+            if len(failures) < TRIES:
+                self._again[reader.number] = self._means.clock.seconds() + TRY_AGAIN * len(failures)
+            self._drop(reader, str(error))
+
+    def _recruit(self, size: int) -> None:
+        """Ask as many suppliers as are needed: k, and one more for each that stalls."""
+        now = self._means.clock.seconds()
+        for number, at in list(self._again.items()):
+            if at <= now:
+                del self._again[number]
+                self._spare.append(self._pieces[number])
+        for reader in self._readers:
+            if self._spare and not reader.hedged and not reader.has(size) and now - reader.moved >= HEDGE_TIME:
+                reader.hedged = True
+        wanted = self._manifest.k + sum(reader.hedged for reader in self._readers)
+        while len(self._readers) < wanted and self._spare:
+            self._start(self._spare.popleft())
+        if len(self._readers) + len(self._again) < self._manifest.k:
+            raise Unavailable(self._too_few())
+        if now - max([self._moved, *(reader.moved for reader in self._readers)]) >= STALL_TIME:
+            raise Unavailable(f"no supplier has sent anything for {STALL_TIME:g} s")
+
+    def _start(self, piece: Piece) -> None:
+        means, holder = self._means, Holder(NodeId(piece.node_id), piece.idurl)
+        reader = PieceReader(
+            means.motion,
+            means.workers,
+            means.clock,
+            self._manifest,
+            holder,
+            piece.number,
+            self._first,
+            self.checked,
+            self._ahead,
+            self._wake,
+        )
+        self._readers.append(reader)
+        label = f"{self._label}/{self._first}-{piece.number}-Data"
+        self._notes[piece.number] = means.motion.note(holder, "incoming", label, self._path)
+        reader.start()
+
+    def _drop(self, reader: PieceReader, reason: str) -> None:
+        self._readers.remove(reader)
+        self._notes.pop(reader.number)()
+        self._tasks.spawn("stop a reader", reader.stop(reason))
+
+    async def _wait(self) -> None:
+        """Until a reader has what is needed or fails; at most for a short time, to look at the clock."""
+        if self._missed:
+            self._missed = False
+            return
+        self._woken = Deferred()
+        call = self._means.clock.callLater(HEDGE_TIME / 4, self._wake)
+        try:
+            await self._woken
+        finally:
+            self._woken = None
+            if call.active():
+                call.cancel()
+
+    def _wake(self) -> None:
+        if self._woken is not None:
+            woken, self._woken = self._woken, None
+            woken.callback(None)
+        else:
+            self._missed = True
+
+    def _too_few(self) -> str:
+        k, possible = self._manifest.k, len(self._readers) + len(self._spare) + len(self._again)
+        reasons = "; ".join(
+            f"{self._pieces[number].idurl}: {errors[-1]}" for number, errors in sorted(self._failures.items())
+        )
+        text = f"{k} of {self._manifest.m} pieces are needed, {k - possible} of these can not be reached"
+        return f"{text} ({reasons})" if reasons else text

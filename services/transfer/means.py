@@ -1,0 +1,65 @@
+"""
+What transfers work with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from automats.registry import Automats
+from bitdust_node.clock import Clock
+from bitdust_node.events import Events
+from bitdust_node.identity.me import Me
+from bitdust_node.threads import Workers
+from services.catalog.catalog import Catalog
+from services.customer import Customer
+from services.data_motion import DataMotion
+
+
+@dataclass(frozen=True)
+class Means:
+    """
+    The parts of the node that uploads, downloads and rebuilding share.
+
+    copies: how many versions of an item are kept; 0 means all.
+    """
+
+    me: Me
+    workers: Workers
+    clock: Clock
+    events: Events
+    automats: Automats
+    catalog: Catalog
+    customer: Customer
+    motion: DataMotion
+    copies: Callable[[], int]
+
+    def key_id(self, alias: str) -> str:
+        """
+        The full id of an own key.
+        """
+        return f"{alias}${self.me.global_id}"
+
+
+class Meta(msgspec.Struct, frozen=True, array_like=True):
+    """
+    What the manifest of a version says only to who can open it.
+
+    kind: `file` or `folder`. name: last part of the local path that was uploaded. mode: permission bits.
+    mtime_ns: time of the last change, nanoseconds since 1970.
+    """
+
+    kind: str
+    name: bytes
+    mode: int
+    mtime_ns: int
+
+
+def enough(k: int, m: int) -> int:
+    """
+    Pieces that must be stored before a version counts as stored: half of the spare ones may still be missing.
+    """
+    return k + -(-(m - k) // 2)

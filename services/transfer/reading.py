@@ -1,0 +1,152 @@
+"""
+One piece on its way in: blocks from one supplier, buffered a little ahead of whoever decodes them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from struct import Struct
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from bitdust_node.clock import Clock
+from bitdust_node.errors import BitDustError, Corrupt
+from bitdust_node.pieces.hashtree import HASH_BYTES, check_leaves
+from bitdust_node.pieces.manifest import Manifest
+from bitdust_node.router.transport import Stream
+from bitdust_node.tasks import Tasks
+from bitdust_node.threads import Workers
+from services.data_motion import DataMotion, Holder
+
+_COUNT = Struct(">I")
+#: More leaves than this are hashed in a worker.
+LEAVES_HERE = 256
+
+
+class PieceReader:
+    """
+    Reads piece `number` from block `first` on.
+
+    leaves: the hashes of all its blocks, if they were asked for and match the manifest.
+    error: why it gave up, or None; `Corrupt` means that the supplier has not what it should have.
+    changed: called when something came that somebody may wait for.
+    """
+
+    def __init__(
+        self,
+        motion: DataMotion,
+        workers: Workers,
+        clock: Clock,
+        manifest: Manifest,
+        holder: Holder,
+        number: int,
+        first: int,
+        checked: bool,
+        ahead: int,
+        changed: Callable[[], None],
+    ) -> None:
+        self.holder, self.number = holder, number
+        self.error: BitDustError | None = None
+        self.leaves: list[bytes] = []
+        self.moved = clock.seconds()
+        self.hedged = False
+        self._motion, self._workers, self._clock, self._manifest = motion, workers, clock, manifest
+        self._first, self._checked, self._ahead, self._changed = first, checked, ahead, changed
+        self._left = manifest.layout.piece_bytes(manifest.length) - first * manifest.block
+        self._chunks: deque[bytes] = deque()
+        self._have = 0
+        self._needed = 0
+        self._room: Deferred[None] | None = None
+        self._stream: Stream | None = None
+        self._tasks = Tasks(f"piece {number} from {holder.idurl}")
+
+    def start(self) -> None:
+        self._tasks.spawn("read", self._read())
+
+    def has(self, size: int) -> bool:
+        """
+        True if that many bytes are there; else `changed` is called when they are.
+        """
+        self._needed = size
+        return self._have >= size
+
+    def take(self, size: int) -> bytes:
+        """
+        The next `size` bytes, which are there.
+        """
+        parts: list[bytes] = []
+        left = size
+        while left:
+            chunk = self._chunks.popleft()
+            if len(chunk) > left:
+                self._chunks.appendleft(chunk[left:])
+                chunk = chunk[:left]
+            parts.append(chunk)
+            left -= len(chunk)
+        self._have -= size
+        self._needed = 0
+        # whoever had no chance to send while nobody took anything is not slow
+        self.moved = self._clock.seconds()
+        if self._room is not None and self._have < self._ahead:
+            room, self._room = self._room, None
+            room.callback(None)
+        return b"".join(parts)
+
+    async def stop(self, reason: str) -> None:
+        """
+        Break it off.
+        """
+        if self._stream is not None and self._left:
+            self._stream.reset(reason)
+        await self._tasks.stop()
+
+    async def _read(self) -> None:
+        try:
+            await self._open()
+            while self._left:
+                await self._next()
+        except BitDustError as error:
+            self.error = error
+        except CancelledError:
+            raise
+        finally:
+            if self.error is not None:
+                self._changed()
+
+    async def _open(self) -> None:
+        manifest = self._manifest
+        self._stream = stream = await self._motion.get(
+            self.holder, manifest.version, self.number, manifest.k, self._first, self._checked
+        )
+        stream.finish()
+        if not self._checked:
+            return
+        (count,) = _COUNT.unpack(await stream.read_exactly(_COUNT.size))
+        if count != manifest.layout.segments(manifest.length):
+            raise Corrupt(f"piece {self.number} has {count} blocks at {self.holder.idurl}, as its list of hashes says")
+        hashes = await stream.read_exactly(count * HASH_BYTES)
+        leaves = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
+        if count > LEAVES_HERE:
+            await self._workers.run(check_leaves, leaves, manifest.roots[self.number])
+        else:
+            check_leaves(leaves, manifest.roots[self.number])
+        self.leaves = leaves
+
+    async def _next(self) -> None:
+        if self._stream is None:
+            return
+        data = await self._stream.read()
+        if not data:
+            raise Corrupt(f"piece {self.number} ends too early at {self.holder.idurl}: {self._left} bytes are missing")
+        if len(data) > self._left:
+            raise Corrupt(f"piece {self.number} is too long at {self.holder.idurl}")
+        self._left -= len(data)
+        self._chunks.append(data)
+        before, self._have = self._have, self._have + len(data)
+        self.moved = self._clock.seconds()
+        if before < self._needed <= self._have:
+            self._changed()
+        if self._have >= self._ahead and self._left:
+            self._room = Deferred()
+            await self._room

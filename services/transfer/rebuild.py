@@ -1,0 +1,130 @@
+"""
+Missing pieces made out of those that are stored: no key is needed, and nothing is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from twisted.logger import Logger
+
+from bitdust_node.errors import Corrupt
+from bitdust_node.pieces.batch import BATCH_BYTES
+from bitdust_node.pieces.erasure import Code
+from bitdust_node.pieces.hashtree import check_blocks
+from bitdust_node.pieces.manifest import Manifest, SignedManifest
+from services.catalog.schema import Piece, Version
+from services.data_motion import Holder
+from services.transfer.gathering import Blame, Gathering
+from services.transfer.means import Means
+from services.transfer.sending import Senders
+
+log = Logger()
+
+
+async def rebuild(means: Means, version: Version, label: str, path: str) -> list[int]:
+    """
+    Bring the missing pieces of a version to connected suppliers that hold none of it. Answers those that are stored
+    now. Every block that is read is checked, as a wrong one would make a wrong piece.
+    """
+    held = (await means.catalog.pieces([version.id]))[version.id]
+    stored = [piece for piece in held if piece.state == "stored"]
+    receivers = _receivers(means, version, stored)
+    if version.manifest is None or len(stored) < version.k or not receivers:
+        return []
+    manifest = SignedManifest.parse(version.manifest).manifest
+    layout = manifest.layout
+    batch = max(1, BATCH_BYTES // layout.segment_bytes)
+    blamed: list[Blame] = []
+    gathering = Gathering(
+        means, manifest, stored, blamed.append, label, path, checked=True, ahead=2 * batch * layout.block
+    )
+    senders = Senders(means.motion, means.clock, version.id, receivers, layout.m, label, path)
+    reason = "rebuilding was broken off"
+    done: list[int] = []
+    try:
+        await senders.open()
+        size, at = layout.piece_bytes(manifest.length), 0
+        while at < size and senders.alive:
+            length = min(batch * layout.block, size - at)
+            made = await _made(means, gathering, manifest, at, length, [sender.number for sender in senders.alive])
+            await senders.write(made)
+            at += length
+        if senders.alive:
+            done = await senders.commit(version.manifest)
+            reason = ""
+    finally:
+        senders.close(reason)
+        await gathering.close()
+    for blame in blamed:
+        await note_blame(means, blame)
+    for number in done:
+        holder = receivers[number]
+        await means.catalog.note_piece(Piece(version.id, number, holder.node_id, holder.idurl, size, "stored"))
+    log.info("pieces {done} of {label} were made anew", done=done, label=label)
+    return done
+
+
+async def note_blame(means: Means, blame: Blame) -> None:
+    """
+    Remember that a supplier has not what it should have, so that its piece is made anew.
+    """
+    piece = blame.piece
+    await means.catalog.note_piece(Piece(piece.version, piece.number, piece.node_id, piece.idurl, piece.size, "bad"))
+
+
+def wrong_parts(
+    block: int, first: int, parts: Mapping[int, bytes], leaves: Mapping[int, Sequence[bytes]]
+) -> dict[int, str]:
+    """
+    The parts that do not match the hashes of their pieces, and why. Heavy.
+    """
+    wrong = {}
+    for number, part in parts.items():
+        try:
+            check_blocks(part, block, leaves[number], first)
+        except Corrupt as error:
+            wrong[number] = str(error)
+    return wrong
+
+
+def _receivers(means: Means, version: Version, stored: Sequence[Piece]) -> dict[int, Holder]:
+    """Who gets which missing piece: the supplier at its position if that is free, else any other that is."""
+    holders = {piece.node_id for piece in stored}
+    free = {
+        position: Holder(link.node_id, link.hired.idurl)
+        for position, link in means.customer.connected().items()
+        if link.node_id not in holders
+    }
+    missing = sorted(set(range(version.m)) - {piece.number for piece in stored})
+    chosen = {number: free.pop(number) for number in missing if number in free}
+    for number in missing:
+        if number not in chosen and free:
+            chosen[number] = free.pop(next(iter(free)))
+    return chosen
+
+
+async def _made(
+    means: Means, gathering: Gathering, manifest: Manifest, at: int, length: int, numbers: list[int]
+) -> dict[int, bytes]:
+    """The same run of bytes of the missing pieces."""
+    block = manifest.block
+    while True:
+        parts = await gathering.parts(at // block, length)
+        leaves = {number: gathering.check(number) for number in parts}
+        wrong = await means.workers.run(wrong_parts, block, at // block, parts, leaves)
+        if not wrong:
+            return await means.workers.run(_code, Code(manifest.k, manifest.m), block, parts, numbers)
+        for number, reason in wrong.items():
+            gathering.blame(number, reason)
+        gathering.begin_again()
+
+
+def _code(code: Code, block: int, parts: Mapping[int, bytes], numbers: list[int]) -> dict[int, bytes]:
+    made: dict[int, list[bytes]] = {number: [] for number in numbers}
+    views = {number: memoryview(part) for number, part in parts.items()}
+    for start in range(0, len(next(iter(parts.values()))), block):
+        blocks = code.rebuild({number: view[start : start + block] for number, view in views.items()}, numbers)
+        for number, one in zip(numbers, blocks, strict=True):
+            made[number].append(one)
+    return {number: b"".join(blocks) for number, blocks in made.items()}

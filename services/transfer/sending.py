@@ -1,0 +1,113 @@
+"""
+Pieces on their way out: one sender for each supplier, all of one version side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from twisted.logger import Logger
+
+from bitdust_node.clock import Clock
+from bitdust_node.errors import BitDustError
+from bitdust_node.router.transport import Stream
+from bitdust_node.waiting import all_of, within
+from services.data_motion import DataMotion, Holder
+
+#: Seconds that a supplier may take nothing before it is given up for this pass.
+STALL_TIME = 30.0
+
+
+class Sender:
+    """
+    One piece on its way to one supplier. error: why it was given up, or None.
+    """
+
+    def __init__(self, motion: DataMotion, clock: Clock, holder: Holder, version: bytes, number: int) -> None:
+        self.holder, self.number = holder, number
+        self.error: BitDustError | None = None
+        self._motion, self._clock, self._version = motion, clock, version
+        self._stream: Stream | None = None
+
+    async def open(self, pieces: int) -> None:
+        self._stream = await self._motion.put(self.holder, self._version, self.number, pieces)
+
+    async def write(self, data: bytes) -> None:
+        if self._stream is not None:
+            what = f"supplier {self.holder.idurl} takes nothing:"
+            await within(self._clock, STALL_TIME, self._stream.write(data), what)
+
+    async def commit(self, manifest: bytes) -> None:
+        if self._stream is not None:
+            self._stream.finish()
+        await self._motion.commit(self.holder, self._version, self.number, manifest)
+
+    def give_up(self, reason: str) -> None:
+        if self._stream is not None:
+            self._stream.reset(reason)
+
+
+class Senders:
+    """
+    All senders of a pass. One that fails is dropped; the others go on.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        motion: DataMotion,
+        clock: Clock,
+        version: bytes,
+        receivers: dict[int, Holder],
+        pieces: int,
+        label: str,
+        path: str,
+    ) -> None:
+        self._pieces = pieces
+        self.alive = [Sender(motion, clock, holder, version, number) for number, holder in receivers.items()]
+        #: Why the others were dropped, by number of the piece.
+        self.errors: dict[int, BitDustError] = {}
+        self._done: list[Callable[[], None]] = [
+            motion.note(sender.holder, "outgoing", f"{label}/0-{sender.number}-Data", path) for sender in self.alive
+        ]
+
+    async def open(self) -> None:
+        await self._each([sender.open(self._pieces) for sender in self.alive])
+
+    async def write(self, parts: Sequence[bytes] | Mapping[int, bytes]) -> None:
+        """
+        The next bytes of every piece, by number; returns when all were handed on.
+        """
+        await self._each([sender.write(parts[sender.number]) for sender in self.alive])
+
+    async def commit(self, manifest: bytes) -> list[int]:
+        """
+        The numbers of the pieces that are stored safely.
+        """
+        await self._each([sender.commit(manifest) for sender in self.alive])
+        return [sender.number for sender in self.alive]
+
+    def close(self, reason: str = "") -> None:
+        """
+        Forget the pass; with a reason, what is still open is broken off.
+        """
+        for done in self._done:
+            done()
+        self._done = []
+        for sender in self.alive if reason else ():
+            sender.give_up(reason)
+
+    async def _each(self, calls: Sequence[Awaitable[None]]) -> None:
+        dropped = []
+        for sender, result in zip(self.alive, await all_of(calls), strict=True):
+            if isinstance(result, BitDustError):
+                self.log.info(
+                    "supplier {supplier} drops out of an upload: {error}", supplier=sender.holder.idurl, error=result
+                )
+                self.errors[sender.number] = result
+                sender.give_up(str(result))
+                dropped.append(sender)
+            elif isinstance(result, Exception):
+                raise result
+        self.alive = [sender for sender in self.alive if sender not in dropped]

@@ -1,0 +1,388 @@
+"""
+One upload: a file or folder on its way to the suppliers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from time import ctime
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+
+from automats.machine import Machine
+from automats.upload import UPLOAD, Input, State
+from bitdust_node.clock import DelayedCall
+from bitdust_node.errors import BitDustError, Failed, Full, Unavailable
+from bitdust_node.pieces.layout import SCHEMES, ecc_map
+from bitdust_node.tasks import Tasks
+from bitdust_node.waiting import shielded, sleep, started
+from services.catalog.schema import Item, Piece, Task, Version
+from services.data_motion import Holder
+from services.transfer.means import Means, enough
+from services.transfer.rebuild import rebuild
+from services.transfer.seal_pass import SealPass
+from services.transfer.sending import Senders
+
+#: Seconds to wait at the begin for suppliers that are hired but not connected.
+GRACE = 3.0
+#: Seconds between tries while suppliers are missing: the first, and the longest.
+AGAIN_FIRST, AGAIN_LONGEST = 1.0, 30.0
+#: Passes that may fail although enough suppliers are connected.
+TRIES = 6
+
+
+class Upload:
+    """
+    Owner of one `upload` machine.
+
+    ended: called once, when the upload is over, whatever came of it.
+    """
+
+    log = Logger()
+
+    def __init__(self, means: Means, task: Task, item: Item, ended: Callable[[Upload], None]) -> None:
+        self._means, self.task, self.item, self._ended = means, task, item, ended
+        self._work = Tasks(f"upload of {item.path_id}")
+        self._ends = Tasks(f"end of the upload of {item.path_id}")
+        self._undo: Callable[[], None] | None = None
+        self._planned: DelayedCall | None = None
+        self._waiting: list[Deferred[None]] = []
+        self._tries = 0
+        self._pass: SealPass | None = None
+        self._version: Version | None = None
+        self._error: BitDustError | None = None
+        self._errors: dict[int, BitDustError] = {}
+        self.bytes_processed = 0
+        self.total_size = -1
+        self.work_blocks = 0
+        self.block_number = 0
+        self.machine = Machine(UPLOAD, self, clock=means.clock, id=f"upload({task.id})", automats=means.automats)
+
+    @property
+    def key_id(self) -> str:
+        return self._means.key_id(self.item.alias)
+
+    @property
+    def backup_id(self) -> str:
+        """
+        Full id of the version that is being made; that of the item while there is none.
+        """
+        version = f"/{self._version.name}" if self._version else ""
+        return f"{self.key_id}:{self.item.path_id}{version}"
+
+    @property
+    def pending(self) -> bool:
+        return self.machine.state is State.PENDING
+
+    @property
+    def version_id(self) -> bytes | None:
+        return self._version.id if self._version else None
+
+    def start(self) -> None:
+        self.machine.feed(Input.START)
+
+    def cancel(self) -> None:
+        """
+        End it and leave nothing behind; no effect on one that has ended.
+        """
+        if not self.machine.finished:
+            self.machine.feed(Input.CANCEL)
+
+    async def wait(self) -> None:
+        """
+        Come back when the file is stored; raises what went wrong.
+        """
+        if not self.machine.finished:
+            waiting: Deferred[None] = Deferred()
+            self._waiting.append(waiting)
+            await waiting
+        if self._error is not None:
+            raise self._error
+
+    async def stop(self) -> None:
+        """
+        The node stops: end the work, but keep the task for the next start.
+        """
+        self._forget_plans()
+        await self._work.stop()
+        await self._ends.stop()
+        self.machine.close()
+
+    def describe(self, *, nested: bool = False) -> dict[str, Any]:
+        """
+        As `files_uploads` shows it; nested: as it stands inside of a FILE_ITEM.
+        """
+        if self.pending:
+            return {
+                "task_id": self.task.id,
+                "path_id": f"{self.key_id}:{self.item.path_id}",
+                "source_path": self.task.local_path,
+                "created": ctime(self.task.created),
+            }
+        working = self.machine.state in (State.SENDING, State.FILLING)
+        return {
+            "backup_id" if nested else "version": self.backup_id,
+            "key_id": self.key_id,
+            "source_path": self.task.local_path,
+            "eccmap": ecc_map(self._version.m) if self._version else "",
+            "pipe": str(self.machine.state).lower() if working else "closed",
+            "block_size": self._pass.layout.segment_bytes if self._pass else 0,
+            "aborting": self.machine.state is State.CANCELLED,
+            "terminating": False,
+            "eof_state": bool(self._pass) and self.bytes_processed >= self.total_size,
+            "reading": working,
+            "closed": not working,
+            "work_blocks": self.work_blocks,
+            "block_number": self.block_number,
+            "bytes_processed": self.bytes_processed,
+            "progress": self.progress,
+            "total_size": self.total_size,
+        }
+
+    @property
+    def progress(self) -> str:
+        if self.total_size <= 0:
+            return "0%" if self.machine.state is State.PENDING or self.total_size < 0 else "100%"
+        return f"{min(100.0, 100 * self.bytes_processed / self.total_size):.1f}%"
+
+    # actions
+
+    def send_pieces(self) -> None:
+        self._work.spawn("send pieces", self._outcome(self._send()))
+
+    def fill_gaps(self) -> None:
+        self._work.spawn("fill gaps", self._outcome(self._fill()))
+
+    def watch_suppliers(self) -> None:
+        self._undo = self._means.customer.observe(self._look)
+        self._tries += 1
+        self._planned = self._means.clock.callLater(min(AGAIN_FIRST * 2**self._tries, AGAIN_LONGEST), self._look)
+
+    def give_up(self) -> None:
+        self._forget_plans()
+        # never called from within the work itself: that feeds its outcome as its last act
+        started(self._work.stop())
+        self._work = Tasks(self._work.name)
+
+    def report_stored(self) -> None:
+        self._ends.spawn("report", self._stored())
+
+    def report_short(self) -> None:
+        m = self._means.customer.wanted.suppliers
+        self._fail(
+            Unavailable(
+                f"only {len(self._means.customer.connected())} of {m} suppliers are connected,"
+                f" {enough(*SCHEMES[m])} are needed"
+            )
+        )
+
+    def report_failed(self) -> None:
+        self._fail(self._error or Failed("upload failed"))
+
+    def report_cancelled(self) -> None:
+        self._means.events.publish("backup-aborted", {"backup_id": self.backup_id, "source_path": self.task.local_path})
+        self._fail(Failed("upload was cancelled"))
+
+    # the work
+
+    async def _outcome(self, work: Coroutine[Any, Any, Input]) -> None:
+        try:
+            outcome = await work
+        except BitDustError as error:
+            self._error = error
+            outcome = Input.BROKEN
+        except CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the border of the job: the user hears that it failed
+            self.log.failure("upload {id} failed", id=self.backup_id)
+            self._error = Failed(f"upload failed: {error}")
+            outcome = Input.BROKEN
+        if not self.machine.finished:
+            self.machine.feed(outcome)
+
+    async def _send(self) -> Input:
+        means = self._means
+        if self._version is not None:
+            await means.catalog.drop_version(self._version.id)
+            self._version = None
+        suppliers = means.customer.wanted.suppliers
+        k, m = SCHEMES[suppliers]
+        receivers = await self._receivers(suppliers)
+        if len(receivers) < enough(k, m):
+            return Input.NONE
+        if self._pass is not None:
+            self._pass.close()
+        self._pass = sealing = await means.workers.run(SealPass, Path(self.task.local_path), suppliers)
+        try:
+            self.total_size, self.bytes_processed, self.block_number = sealing.expected, 0, 0
+            pieces = [Piece(sealing.version, at, to.node_id, to.idurl, 0, "sent") for at, to in receivers.items()]
+            self._version = await means.catalog.add_version(self.item, sealing.version, sealing.kind, k, m, pieces)
+            means.events.publish("backup-started", {"backup_id": self.backup_id})
+            stored = await self._pump(sealing, receivers)
+        finally:
+            sealing.close()
+        outcome = self._weigh(stored)
+        if outcome is not Input.ENOUGH:
+            self._check_tries()
+        return outcome
+
+    async def _receivers(self, suppliers: int) -> dict[int, Holder]:
+        customer = self._means.customer
+        if len(customer.connected()) < suppliers and not self._tries:
+            await self._all_connected(suppliers)
+        return {
+            position: Holder(link.node_id, link.hired.idurl)
+            for position, link in customer.connected().items()
+            if position < suppliers
+        }
+
+    async def _all_connected(self, suppliers: int) -> None:
+        """Give suppliers that are just being connected a moment."""
+        for _ in range(int(GRACE * 4)):
+            await sleep(self._means.clock, 0.25)
+            if len(self._means.customer.connected()) >= suppliers:
+                return
+
+    async def _pump(self, sealing: SealPass, receivers: dict[int, Holder]) -> list[int]:
+        """Send the whole source; answers the numbers of the pieces that are stored. Memory is two batches."""
+        means = self._means
+        senders = Senders(
+            means.motion,
+            means.clock,
+            sealing.version,
+            receivers,
+            sealing.layout.m,
+            self.backup_id,
+            self.item.path,
+        )
+        reason = "the upload was broken off"
+        coming = started(means.workers.run(sealing.next))
+        try:
+            await senders.open()
+            while True:
+                self.work_blocks = 1
+                batch, last = await shielded(coming)
+                self.work_blocks = 0
+                if not last:
+                    coming = started(means.workers.run(sealing.next))
+                await senders.write(batch.pieces)
+                self.bytes_processed, self.block_number = sealing.length, self.block_number + batch.segments
+                if len(senders.alive) < sealing.layout.k:
+                    return []
+                if last:
+                    break
+            self.total_size = self.bytes_processed = sealing.length
+            created = int(means.clock.seconds())
+            manifest = await means.workers.run(
+                sealing.manifest, means.me.key, means.me.node_id, self.backup_id, created
+            )
+            stored = await senders.commit(manifest)
+            reason = ""
+            if len(stored) >= sealing.layout.k:
+                piece = sealing.layout.piece_bytes(sealing.length)
+                done = self._weigh(stored) is Input.ENOUGH
+                await means.catalog.note_stored(
+                    sealing.version,
+                    sealing.length,
+                    manifest,
+                    piece,
+                    stored,
+                    task=self.task.id if done else 0,
+                    keep=means.copies() if done else 0,
+                )
+            return stored
+        finally:
+            self._errors = senders.errors
+            senders.close(reason)
+            # the source must not be closed under the worker that reads it
+            coming.addErrback(lambda _: None)
+            await coming
+
+    async def _fill(self) -> Input:
+        if self._version is None:
+            return Input.NONE
+        await rebuild(self._means, self._version, self.backup_id, self.item.path)
+        held = (await self._means.catalog.pieces([self._version.id]))[self._version.id]
+        return self._weigh([piece.number for piece in held if piece.state == "stored"])
+
+    def _check_tries(self) -> None:
+        """Suppliers that have no room, or fail again and again, are not worth waiting for."""
+        full = next((error for error in self._errors.values() if isinstance(error, Full)), None)
+        if full is not None:
+            raise Full(f"too few suppliers have room for this: {full}")
+        if self._errors and self._tries >= TRIES:
+            raise Unavailable(f"too few suppliers take their pieces: {next(iter(self._errors.values()))}")
+
+    def _weigh(self, stored: list[int]) -> Input:
+        if self._version is None or len(stored) < self._version.k:
+            return Input.NONE
+        if len(stored) < enough(self._version.k, self._version.m):
+            return Input.SOME
+        return Input.ENOUGH
+
+    async def _stored(self) -> None:
+        await self._means.catalog.errands.remove_task(self.task.id)
+        self._finish(None)
+
+    # the ends
+
+    def _fail(self, error: BitDustError) -> None:
+        self._error = error
+        self._ends.spawn("clean up", self._clean_up())
+
+    async def _clean_up(self) -> None:
+        version = self._version.id if self._version else self._pass.version if self._pass else None
+        if version is not None:
+            await self._means.catalog.drop_version(version, self.task.id)
+        else:
+            await self._means.catalog.errands.remove_task(self.task.id)
+        self._finish(self._error)
+
+    def _finish(self, error: BitDustError | None) -> None:
+        self._forget_plans()
+        about = {
+            "number": self.task.id,
+            "created": self.task.created,
+            "backup_id": self.backup_id,
+            "key_id": self.key_id,
+            "path_id": self.item.path_id,
+            "customer_id": self._means.me.global_id,
+            "path": self.item.path,
+            "local_path": self.task.local_path,
+            "remote_path": f"{self.key_id}:{self.item.path}",
+        }
+        if error is None:
+            skipped = self._pass.skipped if self._pass else []
+            message = f"not stored, as neither files nor folders: {', '.join(skipped)}" if skipped else "stored"
+            self._means.events.publish(
+                "backup-done", {"backup_id": self.backup_id, "source_path": self.task.local_path}
+            )
+            self._means.events.publish("backup-task-finished", {**about, "message": message})
+        else:
+            self._means.events.publish("backup-task-failed", {"path_id": about["path_id"], "message": str(error)})
+        self._ended(self)
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            one.callback(None)
+
+    def _look(self) -> None:
+        """Is a supplier there now that lacks its piece?"""
+        customer = self._means.customer
+        connected = len(customer.connected())
+        if connected >= enough(*SCHEMES[customer.wanted.suppliers]):
+            self._forget_plans()
+            if self.machine.state in (State.SHORT, State.WAITING):
+                self.machine.feed(Input.SUPPLIERS)
+        elif self._planned is None or not self._planned.active():
+            self._planned = self._means.clock.callLater(AGAIN_LONGEST, self._look)
+
+    def _forget_plans(self) -> None:
+        if self._undo is not None:
+            self._undo()
+            self._undo = None
+        if self._planned is not None and self._planned.active():
+            self._planned.cancel()
+        self._planned = None
