@@ -17,6 +17,9 @@ from twisted.python.failure import Failure
 
 from bitdust_node.database import Database
 from bitdust_node.identity.names import NodeId
+from bitdust_node.pieces.hashtree import HASH_BYTES
+from bitdust_node.pieces.layout import PIECE_BLOCK
+from bitdust_node.pieces.object_file import FOOTER_BYTES
 from bitdust_node.threads import Workers
 from bitdust_node.wire.storage import PieceItem
 
@@ -134,6 +137,14 @@ class Ledger:
         """
         query = "SELECT customer, SUM(size) FROM pieces GROUP BY customer"
         return dict(await self._database.read(lambda c: c.execute(query).fetchall()))
+
+    async def on_disk(self) -> dict[NodeId, int]:
+        """
+        Bytes of the objects of each customer: their blocks, leaves and footers.
+        """
+        query = "SELECT customer, SUM(size + ? * ((size + ?) / ?) + ?) FROM pieces GROUP BY customer"
+        numbers = (HASH_BYTES, PIECE_BLOCK - 1, PIECE_BLOCK, FOOTER_BYTES)
+        return dict(await self._database.read(lambda c: c.execute(query, numbers).fetchall()))
 
     async def add(self, piece: PieceRow, manifest: bytes) -> None:
         """

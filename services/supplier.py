@@ -1,0 +1,213 @@
+"""
+service_supplier: keeps encrypted pieces of files for customers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from twisted.logger import Logger
+
+from automats.registry import Automats
+from bitdust_node.api.registry import Answer, method
+from bitdust_node.clock import Clock
+from bitdust_node.config.config import Config
+from bitdust_node.dht.node import DhtNode
+from bitdust_node.errors import BitDustError
+from bitdust_node.events import Events
+from bitdust_node.identity.me import Me
+from bitdust_node.identity.names import NodeId, global_id_of
+from bitdust_node.identity.resolver import Resolver
+from bitdust_node.paths import DataFolder
+from bitdust_node.pieces.layout import ecc_map
+from bitdust_node.router.router import Router
+from bitdust_node.service import Service
+from bitdust_node.tasks import Tasks
+from bitdust_node.threads import Workers
+from bitdust_node.waiting import all_of
+from bitdust_node.wire.contact import PING, Ping
+from services.supplying.keeping import Keeping
+from services.supplying.leases import Lease
+from services.supplying.report import donated_space, local_space
+from services.supplying.space import Space
+from services.supplying.store import LocalFolder
+
+#: The layer of the DHT in which customers look for suppliers.
+LAYER = 3
+
+#: Old labels of the states of a contact.
+STATUS = {"CONNECTED": "online", "PING?": "checking", "OFFLINE": "offline"}
+
+
+class Supplier(Service):
+    """
+    Takes the space that is donated and shares it out by leases.
+    """
+
+    name: ClassVar[str] = "supplier"
+    depends: ClassVar[tuple[str, ...]] = ("keys_registry",)
+    soft: ClassVar[tuple[str, ...]] = ("entangled_dht",)
+    needs_identity: ClassVar[bool] = True
+
+    log = Logger()
+
+    def __init__(
+        self,
+        router: Router,
+        resolver: Resolver,
+        me: Me,
+        dht: DhtNode,
+        config: Config,
+        folder: DataFolder,
+        workers: Workers,
+        events: Events,
+        automats: Automats,
+        clock: Clock,
+    ) -> None:
+        self._router, self._resolver, self._me, self._dht = router, resolver, me, dht
+        self._config, self._folder, self._workers = config, folder, workers
+        self._events, self._automats, self._clock = events, automats, clock
+        self._tasks = Tasks("supplier")
+        self._undo: list[Callable[[], object]] = []
+        #: What is kept, while the service is on.
+        self.keeping: Keeping | None = None
+
+    async def start(self) -> None:
+        self._tasks = Tasks("supplier")
+        pieces = await self._workers.run(self._pieces)
+        self.keeping = Keeping(
+            LocalFolder(pieces),
+            self._folder.base / "ledger.db",
+            self._resolver.cached,
+            self._donated,
+            lambda: self._config.number("services/customer-patrol/customer-idle-days"),
+            self._workers,
+            self._events,
+            self._clock,
+            self._automats,
+        )
+        await self.keeping.start()
+        self.keeping.serve(self._router)
+        await self._dht.attach(LAYER)
+        self._undo = [self._config.watch("services/supplier/donated-space", self._donation_changed)]
+
+    async def stop(self) -> None:
+        for undo in self._undo:
+            undo()
+        self._undo = []
+        await self._tasks.stop()
+        keeping, self.keeping = self.keeping, None
+        if keeping is not None:
+            keeping.withdraw(self._router)
+            await self._dht.detach(LAYER)
+            await keeping.stop()
+
+    def ready(self) -> str | None:
+        if self.keeping is None:
+            return "not started"
+        space = self.keeping.space
+        if space.claimed >= space.donated:
+            return f"all of the donated {space.donated} bytes are taken"
+        return None
+
+    def leases(self) -> list[Lease]:
+        """
+        The customers, oldest first; none while the service is off.
+        """
+        return list(self.keeping.leases) if self.keeping is not None else []
+
+    async def patrol(self) -> int:
+        """
+        Let the leases lapse of customers that were silent for too long; how many did.
+        """
+        return await self.keeping.leases.patrol() if self.keeping is not None else 0
+
+    async def ping(self, customer: NodeId) -> None:
+        """
+        Show the own identity to a customer; he need not be there.
+        """
+        try:
+            await self._router.request(customer, PING, Ping(int(self._clock.seconds()), self._me.document.xml))
+        except BitDustError:
+            return
+
+    @method("GET", "/customer/list/v1", "GET /cu/l", needs=("service_supplier",))
+    def customers_list(self, verbose: bool = False) -> list[dict[str, Any]]:
+        """
+        List the nodes that store data here.
+        """
+        return [self._describe(position, lease, verbose) for position, lease in enumerate(self._active())]
+
+    @method("POST", "/customer/ping/v1", "POST /cu/png", needs=("service_supplier",))
+    async def customers_ping(self) -> Answer:
+        """
+        Show the own identity to all customers.
+        """
+        customers = [lease.customer for lease in self._active()]
+        self._tasks.spawn("ping all customers", all_of(map(self.ping, customers), limit=20))
+        return Answer(message="requests sent")
+
+    @method("GET", "/space/donated/v1", "GET /sp/d")
+    async def space_donated(self) -> dict[str, Any]:
+        """
+        Show how the disk space that is given to customers is shared out.
+        """
+        keeping = self.keeping
+        if keeping is None:
+            return donated_space(Space(self._donated), None, {}, {})
+        on_disk = await keeping.ledger.on_disk()
+        strangers = {customer: self._resolver.cached(customer) for customer in keeping.space.accounts}
+        idurls = {customer: document.idurl for customer, document in strangers.items() if document is not None}
+        return donated_space(keeping.space, keeping.leases, on_disk, idurls)
+
+    @method("GET", "/space/local/v1", "GET /sp/l")
+    async def space_local(self) -> dict[str, Any]:
+        """
+        Show what the node takes on the disk.
+        """
+        return await self._workers.run(lambda: local_space(self._folder, self._pieces()))
+
+    def _active(self) -> list[Lease]:
+        return [lease for lease in self.leases() if lease.active]
+
+    def _describe(self, position: int, lease: Lease, verbose: bool) -> dict[str, Any]:
+        document = self._resolver.cached(lease.customer)
+        idurl = document.idurl if document is not None else lease.idurl
+        state = self._router.contacts.state(lease.customer)
+        described: dict[str, Any] = {
+            "position": position,
+            "global_id": global_id_of(idurl),
+            "idurl": idurl,
+            "contact_state": state,
+            "contact_status": STATUS.get(state, "offline"),
+        }
+        if verbose:
+            described["customer_assistant_state"] = state
+            described["contract"] = {
+                "allocated_bytes": lease.granted,
+                "ecc_position": lease.position,
+                "ecc_map": ecc_map(lease.suppliers),
+                "started": lease.created,
+            }
+        return described
+
+    def _donated(self) -> int:
+        return self._config.bytes("services/supplier/donated-space")
+
+    def _donation_changed(self, path: str, old: object, new: object) -> None:
+        if self.keeping is not None and self.keeping.space.claimed > self.keeping.space.donated:
+            self.log.warn(
+                "{claimed} bytes are promised, {donated} are donated now: nothing is deleted, nobody new is taken",
+                claimed=self.keeping.space.claimed,
+                donated=self.keeping.space.donated,
+            )
+
+    def _pieces(self) -> Path:
+        chosen = self._config.text("paths/customers")
+        if not chosen:
+            return self._folder.pieces
+        path = Path(chosen).expanduser()
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path

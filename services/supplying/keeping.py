@@ -1,0 +1,195 @@
+"""
+All that keeps pieces for others, made when the service starts and given back when it stops.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from twisted.logger import Logger
+
+from automats.registry import Automats
+from bitdust_node.clock import Clock
+from bitdust_node.errors import NotFound
+from bitdust_node.events import Events
+from bitdust_node.identity.document import Document
+from bitdust_node.identity.names import NodeId
+from bitdust_node.router.router import Router
+from bitdust_node.tasks import Tasks
+from bitdust_node.threads import Workers
+from bitdust_node.wire.command import Nothing
+from bitdust_node.wire.storage import (
+    LEASE_CANCEL,
+    LEASE_INFO,
+    LEASE_REQUEST,
+    MANIFEST_GET,
+    MANIFEST_LIST,
+    PIECE_COMMIT,
+    PIECE_DELETE,
+    PIECE_GET,
+    PIECE_LIST,
+    PIECE_PUT,
+    LeaseState,
+    ManifestAnswer,
+    ManifestListAnswer,
+    ManifestListQuestion,
+    PieceCommit,
+    PieceDelete,
+    PieceDeleted,
+    PieceListAnswer,
+    PieceListQuestion,
+    PieceStored,
+    VersionName,
+)
+from services.supplying.gets import Gets
+from services.supplying.leases import Leases
+from services.supplying.ledger import Ledger
+from services.supplying.puts import Puts
+from services.supplying.removal import Removal
+from services.supplying.space import Space
+from services.supplying.store import PieceStore
+from services.supplying.transfers import Transfers
+
+COMMANDS = (
+    LEASE_REQUEST,
+    LEASE_CANCEL,
+    LEASE_INFO,
+    PIECE_PUT,
+    PIECE_COMMIT,
+    PIECE_GET,
+    PIECE_DELETE,
+    PIECE_LIST,
+    MANIFEST_GET,
+    MANIFEST_LIST,
+)
+
+
+class Keeping:
+    """
+    The answers to customers, over a store and a ledger.
+
+    document_of: the identity of a peer. donated: bytes for all customers. idle_days: silence before a lease lapses.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        store: PieceStore,
+        ledger: Path | str,
+        document_of: Callable[[NodeId], Document | None],
+        donated: Callable[[], int],
+        idle_days: Callable[[], int],
+        workers: Workers,
+        events: Events,
+        clock: Clock,
+        automats: Automats,
+    ) -> None:
+        self.store = store
+        self.space = Space(donated)
+        self.ledger = Ledger(ledger, workers)
+        self.leases = Leases(self.ledger, self.space, events, clock, automats, idle_days, self._idurl_of)
+        self.transfers = Transfers()
+        #: Objects in the store that the books do not know; counted some time after the start.
+        self.orphans = 0
+        self._document_of = document_of
+        self._workers = workers
+        self._tasks = Tasks("supplier")
+        self._removal = Removal(self.ledger, store, self.space, workers)
+        self._puts = Puts(
+            store,
+            self.ledger,
+            self.leases,
+            self.space,
+            self._removal,
+            self.transfers,
+            workers,
+            clock,
+            automats,
+            self._tasks,
+        )
+        self._gets = Gets(store, self.ledger, self.leases, self.transfers, workers, clock)
+
+    async def start(self) -> None:
+        """
+        Clear away what an earlier run has left unfinished, and take up the leases.
+        """
+        unfinished = await self._workers.run(self.store.clean)
+        if unfinished:
+            self.log.info("removed {count} pieces that were not complete", count=unfinished)
+        await self._removal.finish_old()
+        await self.leases.load()
+        self._tasks.spawn("count objects without a row", self._count_orphans())
+
+    async def stop(self) -> None:
+        await self._puts.stop()
+        await self._tasks.stop()
+        self.leases.close()
+        await self.ledger.close()
+
+    def serve(self, router: Router) -> None:
+        """
+        Answer to everybody; what each may do depends on who he is.
+        """
+        router.serve(LEASE_REQUEST, self.leases.request)
+        router.serve(LEASE_CANCEL, self.cancel_lease)
+        router.serve(LEASE_INFO, self.lease_info)
+        router.serve_stream(PIECE_PUT, self._puts.take)
+        router.serve(PIECE_COMMIT, self.commit)
+        router.serve_stream(PIECE_GET, self._gets.send)
+        router.serve(PIECE_DELETE, self.delete)
+        router.serve(PIECE_LIST, self.pieces)
+        router.serve(MANIFEST_GET, self.manifest)
+        router.serve(MANIFEST_LIST, self.manifests)
+
+    def withdraw(self, router: Router) -> None:
+        for command in COMMANDS:
+            router.withdraw(command)
+
+    async def cancel_lease(self, customer: NodeId, question: Nothing) -> Nothing:
+        await self.leases.cancel(customer)
+        await self._puts.drop_all(customer)
+        await self._removal.remove(customer, None)
+        return Nothing()
+
+    async def lease_info(self, customer: NodeId, question: Nothing) -> LeaseState:
+        self.leases.touch(customer)
+        return self.leases.info(customer)
+
+    async def commit(self, customer: NodeId, question: PieceCommit) -> PieceStored:
+        self.leases.check(customer)
+        return await self._puts.commit(customer, question, self._document_of(customer))
+
+    async def delete(self, customer: NodeId, question: PieceDelete) -> PieceDeleted:
+        self.leases.touch(customer)
+        await self._puts.drop(customer, question.versions)
+        removed = await self._removal.remove(customer, question.versions)
+        return PieceDeleted(len(removed.objects), removed.freed)
+
+    async def pieces(self, customer: NodeId, question: PieceListQuestion) -> PieceListAnswer:
+        self.leases.touch(customer)
+        return PieceListAnswer(await self.ledger.pieces(customer, question.after, question.limit))
+
+    async def manifest(self, customer: NodeId, question: VersionName) -> ManifestAnswer:
+        self.leases.touch(customer)
+        packed = await self.ledger.manifest(customer, question.version)
+        if packed is None:
+            raise NotFound("there is no such version")
+        return ManifestAnswer(packed)
+
+    async def manifests(self, customer: NodeId, question: ManifestListQuestion) -> ManifestListAnswer:
+        self.leases.touch(customer)
+        return ManifestListAnswer(await self.ledger.manifests(customer, question.after, question.limit))
+
+    def _idurl_of(self, customer: NodeId) -> str:
+        document = self._document_of(customer)
+        if document is None:
+            raise NotFound("the identity of the customer is not known")
+        return document.idurl
+
+    async def _count_orphans(self) -> None:
+        known = await self.ledger.objects()
+        self.orphans = await self._workers.run(lambda: sum(name not in known for name in self.store.names()))
+        if self.orphans:
+            self.log.warn("{count} objects are not in the books; they are left alone", count=self.orphans)
