@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort
 
 from bitdust_node.clock import Clock
@@ -52,7 +53,7 @@ class IdentityServer(Service):
         port, interface = self._config.number(f"{OPTIONS}/web-port"), self._config.text("services/network/interface")
         try:
             self._listening = self._network.listen_tcp(port, self._site, interface)
-        except OSError as error:
+        except (OSError, CannotListenError) as error:
             raise Unavailable(f"port {port} of the identity server can not be used: {error}") from error
 
     async def stop(self) -> None:

@@ -46,6 +46,7 @@ class IdentityRequest(Request):
 
     overlong = False
     content: BinaryIO
+    channel: IdentityChannel
 
     def gotLength(self, length: int | None) -> None:
         announced = length or 0
@@ -133,7 +134,7 @@ class IdentitySite(ServerFactory):
         for channel in list(self.channels):
             channel.hang_up(b"")
 
-    def answer(self, request: Request) -> None:
+    def answer(self, request: IdentityRequest) -> None:
         """
         Answer a request that came in wholly.
         """
@@ -151,7 +152,7 @@ class IdentitySite(ServerFactory):
 
         Deferred.fromCoroutine(self._render(request)).addBoth(finish)
 
-    async def _render(self, request: Request) -> bytes:
+    async def _render(self, request: IdentityRequest) -> bytes:
         request.setHeader("Server", "bitdust")
         request.setHeader("X-Content-Type-Options", "nosniff")
         request.setHeader(OBSERVED, str(request.getClientAddress().host))
@@ -168,14 +169,14 @@ class IdentitySite(ServerFactory):
         request.setHeader("Allow", "GET, HEAD, PUT")
         return _text(request, 405, "GET and PUT are understood here")
 
-    async def _get(self, request: Request, username: str) -> bytes:
+    async def _get(self, request: IdentityRequest, username: str) -> bytes:
         xml = await self._workers.run(self._store.read, username)
         if xml is None:
             return _text(request, 404, f"there is no identity of the name {username}")
         request.setHeader("Content-Type", "application/xml; charset=utf-8")
         return xml
 
-    async def _put(self, request: Request, username: str) -> bytes:
+    async def _put(self, request: IdentityRequest, username: str) -> bytes:
         address, now = str(request.getClientAddress().host), self._clock.seconds()
         if not self._writes.take(address, now) or len(self._lock.waiting) >= WAITING_LIMIT:
             return _text(request, 429, "too many documents, try again later")
@@ -193,7 +194,7 @@ class IdentitySite(ServerFactory):
             raise Full("too many new names from this address, try again in an hour")
         return await self._workers.run(self._store.put, document)
 
-    def _check_source(self, request: Request, username: str, document: Document) -> None:
+    def _check_source(self, request: IdentityRequest, username: str, document: Document) -> None:
         if document.name != username:
             raise Refused(f"the document is of {document.name}, not of {username}")
         own = self._own() or _addressed(request)
@@ -201,7 +202,7 @@ class IdentitySite(ServerFactory):
             raise Refused(f"the document does not name {own[0]}:{own[1]} among its sources")
 
 
-def _addressed(request: Request) -> tuple[str, int]:
+def _addressed(request: IdentityRequest) -> tuple[str, int]:
     host = request.getHeader("host") or ""
     name, _, port = host.lower().partition(":")
     if not name or not (port or "80").isdecimal() or len(host) > 300:
@@ -209,7 +210,7 @@ def _addressed(request: Request) -> tuple[str, int]:
     return name, int(port or 80)
 
 
-def _text(request: Request, code: int, text: str) -> bytes:
+def _text(request: IdentityRequest, code: int, text: str) -> bytes:
     request.setResponseCode(code)
     request.setHeader("Content-Type", "text/plain; charset=utf-8")
     return f"{text}\n".encode() if text else b""
