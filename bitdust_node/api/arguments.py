@@ -55,6 +55,16 @@ class Parameter:
         except _UnfitError as error:
             raise Invalid(f"{method}() argument {self.name!r} must be {error}, not {_short(value)}") from None
 
+    def describe(self) -> dict[str, Any]:
+        """What clients may know of the parameter."""
+        return {
+            "name": self.name,
+            "type": self.type_name,
+            "required": self.required,
+            "default": self.default,
+            "accept_keys": list(dict.fromkeys((self.name, *self.spellings))),
+        }
+
     @property
     def type_name(self) -> str:
         name = "any" if self.type is Any else str(getattr(self.type, "__name__", self.type))

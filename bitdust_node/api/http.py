@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -27,6 +27,7 @@ from bitdust_node.api.secret import Secret
 from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
 from bitdust_node.errors import BitDustError, Invalid, Refused, Unavailable
+from bitdust_node.network import Network
 
 BODY_LIMIT = 1024 * 1024
 #: Bytes of a body beyond the limit that are thrown away while the client still sends, so that it can read the answer.
@@ -41,12 +42,6 @@ PORTS_TRIED = 50
 _PATH = "interface/api/rest-http-port"
 
 
-class Listening(Protocol):
-    """What a face needs of the network."""
-
-    def listen_tcp(self, port: int, factory: ServerFactory, interface: str = "") -> IListeningPort: ...
-
-
 class HttpFace:
     """
     Serves the registry by HTTP while it is started.
@@ -59,7 +54,7 @@ class HttpFace:
         registry: Registry,
         config: Config,
         secret: Secret,
-        network: Listening,
+        network: Network,
         clock: Clock,
         api_log: ApiLog | None = None,
     ) -> None:
@@ -98,7 +93,7 @@ def port_of(listening: IListeningPort) -> int:
     return int(address.port)
 
 
-def listen_near(network: Listening, config: Config, option: str, factory: ServerFactory) -> IListeningPort:
+def listen_near(network: Network, config: Config, option: str, factory: ServerFactory) -> IListeningPort:
     """
     Listen on the port of an option, or on one of the next that is free; then the option is rewritten.
     """

@@ -122,6 +122,17 @@ class Method:
     info: str
     accepted: Mapping[str, Parameter]
 
+    def describe(self) -> dict[str, Any]:
+        """What clients may know of the method."""
+        return {
+            "name": self.name,
+            "info": self.info,
+            "routes": [f"{verb} {path}" for verb, path in self.routes],
+            "needs": list(self.needs),
+            "body": self.body,
+            "params": [one.describe() for one in self.parameters],
+        }
+
     def bind(self, given: Mapping[str, Any], strict: bool) -> dict[str, Any]:
         """
         Typed arguments from those given. strict: unknown names are refused; else ignored.
@@ -161,6 +172,7 @@ class Registry:
         self._methods: dict[str, Method] = {}
         self._exact: dict[tuple[str, str], Method] = {}
         self._patterns: dict[tuple[str, int], list[tuple[tuple[str, ...], Method]]] = {}
+        self.add(self)
 
     def __iter__(self) -> Iterator[Method]:
         """All methods by name."""
@@ -168,6 +180,13 @@ class Registry:
 
     def __len__(self) -> int:
         return len(self._methods)
+
+    @method("GET", "/api/list/v1")
+    def api_methods(self) -> list[dict[str, Any]]:
+        """
+        All methods of the API with their parameters, forms and help.
+        """
+        return [one.describe() for one in self]
 
     def add(self, answering: object) -> None:
         """

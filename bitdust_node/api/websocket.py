@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from bitdust_node.api.access import local_host, local_origin
-from bitdust_node.api.http import Listening, listen_near, plain, port_of
+from bitdust_node.api.http import listen_near, plain, port_of
 from bitdust_node.api.log import ApiLog
 from bitdust_node.api.registry import Registry
 from bitdust_node.api.secret import Secret
@@ -26,6 +26,7 @@ from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
 from bitdust_node.errors import BitDustError
 from bitdust_node.events import Event, Events
+from bitdust_node.network import Network
 
 MESSAGE_LIMIT = 1024 * 1024
 CLIENTS_LIMIT = 200
@@ -51,7 +52,7 @@ class WebSocketFace:
         events: Events,
         config: Config,
         secret: Secret,
-        network: Listening,
+        network: Network,
         clock: Clock,
         api_log: ApiLog | None = None,
     ) -> None:

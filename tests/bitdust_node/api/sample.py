@@ -9,21 +9,12 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IListeningPort
-from twisted.internet.protocol import ServerFactory
 
 from bitdust_node.api.http import HttpFace
 from bitdust_node.api.registry import Answer, Registry, method
 from bitdust_node.api.secret import Secret
 from bitdust_node.config.config import Config
-
-
-class LoopbackNetwork:
-    """Listens by the real reactor, on any free port where 0 is wanted."""
-
-    def listen_tcp(self, port: int, factory: ServerFactory, interface: str = "") -> IListeningPort:
-        listening: IListeningPort = reactor.listenTCP(port, factory, interface=interface)  # type: ignore[attr-defined]
-        return listening
+from bitdust_node.network import Network
 
 
 class SampleApi:
@@ -79,4 +70,4 @@ def make_face(folder: Path, secret: bool = False) -> tuple[HttpFace, SampleApi]:
     registry, sample = Registry(), SampleApi()
     registry.add(sample)
     token = Secret((folder / "a", folder / "b"), enabled=secret)
-    return HttpFace(registry, free_config(), token, LoopbackNetwork(), reactor), sample  # type: ignore[arg-type]
+    return HttpFace(registry, free_config(), token, Network(reactor), reactor), sample  # type: ignore[arg-type]

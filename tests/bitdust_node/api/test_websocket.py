@@ -20,7 +20,8 @@ from bitdust_node.api.registry import Registry
 from bitdust_node.api.secret import Secret
 from bitdust_node.api.websocket import WebSocketFace
 from bitdust_node.events import Events
-from tests.bitdust_node.api.sample import LoopbackNetwork, SampleApi, free_config
+from bitdust_node.network import Network
+from tests.bitdust_node.api.sample import SampleApi, free_config
 
 
 class Peer(WebSocketClientProtocol):  # type: ignore[misc]
@@ -68,7 +69,7 @@ class WebSocketFaceTest(TestCase):
             self.events,
             free_config(),
             Secret((folder / "a", folder / "b"), enabled=self.secret),
-            LoopbackNetwork(),
+            Network(reactor),
             reactor,  # type: ignore[arg-type]
         )
         await self.face.start()

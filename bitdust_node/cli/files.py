@@ -1,0 +1,168 @@
+"""
+Commands for files.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bitdust_node.cli.context import Context, pass_context
+from bitdust_node.cli.groups import Spellings
+from bitdust_node.cli.output import Cell, size_text
+from bitdust_node.cli.progress import download_bytes, upload_bytes, watched
+from bitdust_node.cli.trees import tree_bytes
+
+_COLUMNS: list[tuple[str, Cell]] = [
+    ("type", "type"),
+    ("size", lambda one: size_text(one["size"]) if isinstance(one.get("size"), int) and one["size"] >= 0 else "-"),
+    ("path", "path"),
+    ("versions", lambda one: len(one.get("versions") or [])),
+    ("id", "global_id"),
+]
+
+
+@click.group(cls=Spellings, invoke_without_command=True)
+@click.pass_context
+def file(ctx: click.Context) -> None:
+    """Store files and get them back."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_files)
+
+
+@file.named("list", "ls")
+@click.argument("remote_path", required=False)
+@pass_context
+def list_files(context: Context, remote_path: str | None = None) -> None:
+    """List what is in the catalog."""
+    arguments = {"remote_path": remote_path} if remote_path else {}
+    context.output.table(context.ask("files_list", 60, **arguments), _COLUMNS)
+
+
+@file.named("sync", "update", "upd", "refresh")
+@pass_context
+def sync(context: Context) -> None:
+    """Bring the catalog up to date."""
+    context.tell("files_sync", 60)
+
+
+@file.named("create", "make", "mk", "add", "bind", "map")
+@click.argument("remote_path")
+@click.option("--folder", is_flag=True, help="A folder.")
+@pass_context
+def create(context: Context, remote_path: str, folder: bool) -> None:
+    """Enter a file into the catalog, without content yet."""
+    context.tell("file_create", 60, remote_path=remote_path, as_folder=folder)
+
+
+@file.named("delete", "del", "rm", "remove", "erase")
+@click.argument("remote_path")
+@pass_context
+def delete(context: Context, remote_path: str) -> None:
+    """Delete a file or folder with all its versions."""
+    context.tell("file_delete", 60, remote_path=remote_path)
+
+
+@file.named("upload", "up", "store", "start", "send", "write")
+@click.argument("local_path")
+@click.argument("remote_path")
+@click.option("--wait", is_flag=True, help="Wait until it is stored.")
+@pass_context
+def upload(context: Context, local_path: str, remote_path: str, wait: bool) -> None:
+    """Store a file or folder. Its entry in the catalog is made if needed."""
+    source = os.path.abspath(os.path.expanduser(local_path))
+    if not os.path.lexists(source):
+        context.fail(f"path {local_path} not exists")
+    context.need_node()
+    as_folder = os.path.isdir(source)
+    context.ask("file_create", 60, remote_path=remote_path, as_folder=as_folder, exist_ok=True)
+
+    def act() -> Any:
+        return context.tell("file_upload_start", local_path=source, remote_path=remote_path, wait_result=wait)
+
+    show = wait and context.output.terminal
+    total = tree_bytes(Path(source)) if show else 0
+    watched(context.client, f"uploading {Path(source).name}", total, upload_bytes(source), act, show)
+
+
+@file.named("download", "down", "load", "request", "read", "restore")
+@click.argument("remote_path")
+@click.argument("local_path", required=False)
+@click.option("--wait", is_flag=True, help="Wait until it is here.")
+@pass_context
+def download(context: Context, remote_path: str, local_path: str | None, wait: bool) -> None:
+    """Get a file or folder back, into the folder LOCAL_PATH."""
+    arguments: dict[str, Any] = {"remote_path": remote_path, "wait_result": wait}
+    if local_path is not None:
+        arguments["destination_path"] = os.path.abspath(os.path.expanduser(local_path))
+    context.need_node()
+    show = wait and context.output.terminal
+    total = 0
+    if show:
+        total = int((context.ask("file_info", 30, remote_path=remote_path) or {}).get("size") or 0)
+
+    def act() -> Any:
+        return context.tell("file_download_start", **arguments)
+
+    watched(context.client, f"downloading {remote_path}", max(total, 0), download_bytes, act, show)
+
+
+@file.named("cancel", "abort")
+@click.argument("direction", type=click.Choice(["upload", "download"]))
+@click.argument("remote_path")
+@pass_context
+def cancel(context: Context, direction: str, remote_path: str) -> None:
+    """Stop a running upload or download."""
+    context.tell(f"file_{direction}_stop", 60, remote_path=remote_path)
+
+
+@file.named("progress", "running", "status")
+@click.argument("direction", type=click.Choice(["upload", "download"]), required=False)
+@pass_context
+def progress(context: Context, direction: str | None) -> None:
+    """Show running uploads and downloads."""
+    found: dict[str, Any] = {}
+    if direction != "download":
+        found["uploads"] = context.ask("files_uploads", 30) or {"running": [], "pending": []}
+    if direction != "upload":
+        found["downloads"] = context.ask("files_downloads", 30)
+    if context.output.as_json:
+        context.output.document(found)
+        return
+    rows = [
+        {"what": "upload", "id": one["version"], "bytes": one["bytes_processed"], "progress": one["progress"]}
+        for one in found.get("uploads", {}).get("running", [])
+    ]
+    rows += [
+        {"what": "waiting", "id": one["path_id"], "bytes": 0, "progress": "0%"}
+        for one in found.get("uploads", {}).get("pending", [])
+    ]
+    rows += [
+        {
+            "what": "download",
+            "id": one["backup_id"],
+            "bytes": one["bytes_processed"],
+            "progress": one.get("progress", ""),
+        }
+        for one in found.get("downloads", [])
+    ]
+    columns: list[tuple[str, Cell]] = [
+        ("what", "what"), ("version", "id"), ("bytes", lambda row: size_text(row["bytes"])), ("progress", "progress")
+    ]  # fmt: skip
+    context.output.table(rows, columns)
+
+
+@click.group(cls=Spellings)
+def folder() -> None:
+    """Create folders in the catalog."""
+
+
+@folder.named("create", "make", "mk", "add")
+@click.argument("remote_path")
+@pass_context
+def create_folder(context: Context, remote_path: str) -> None:
+    """Enter a folder into the catalog."""
+    context.tell("file_create", 60, remote_path=remote_path, as_folder=True)

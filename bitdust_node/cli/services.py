@@ -1,0 +1,102 @@
+"""
+Commands for the services and state machines of the node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from bitdust_node.cli.context import Context, pass_context
+from bitdust_node.cli.groups import Spellings
+from bitdust_node.cli.output import Cell
+
+_COLUMNS: Sequence[tuple[str, Cell]] = (
+    ("service", "name"),
+    ("state", "state"),
+    ("enabled", lambda one: "enabled" if one.get("enabled") else "disabled"),
+    ("why", lambda one: one.get("reason") or ""),
+)
+
+
+class ServiceGroup(Spellings):
+    """`bitdust service NAME` shows one service."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = super().get_command(ctx, cmd_name)
+        if found is not None:
+            return found
+
+        @click.command(cmd_name)
+        @pass_context
+        def show(context: Context) -> None:
+            context.output.fields(context.ask("service_info", 30, service_name=cmd_name))
+
+        return show
+
+
+@click.group(cls=ServiceGroup, invoke_without_command=True)
+@click.pass_context
+def service(ctx: click.Context) -> None:
+    """Services of the node."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_services)
+
+
+@service.named("list", "ls")
+@pass_context
+def list_services(context: Context) -> None:
+    """List the services and their states."""
+    context.output.table(context.ask("services_list", 30), _COLUMNS)
+
+
+@service.named("tree")
+@pass_context
+def tree(context: Context) -> None:
+    """List the services, those that others stand on first."""
+    found = context.ask("services_list", 30, as_tree=True)
+    distance: tuple[str, Cell] = ("distance", lambda one: "  " * int(one.get("root_distance", 0)) + "+")
+    context.output.table(found, (distance, *_COLUMNS))
+
+
+@service.named("start")
+@click.argument("name")
+@pass_context
+def start(context: Context, name: str) -> None:
+    """Enable and start a service."""
+    context.tell("service_start", 60, service_name=name)
+
+
+@service.named("stop")
+@click.argument("name")
+@pass_context
+def stop(context: Context, name: str) -> None:
+    """Disable and stop a service and what depends on it."""
+    context.tell("service_stop", 60, service_name=name)
+
+
+@service.named("restart")
+@click.argument("name")
+@pass_context
+def restart(context: Context, name: str) -> None:
+    """Stop a service and start it again."""
+    context.tell("service_restart", 120, service_name=name)
+
+
+@click.group(cls=Spellings, invoke_without_command=True)
+@click.pass_context
+def automat(ctx: click.Context) -> None:
+    """State machines of the node."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_automats)
+
+
+@automat.named("list", "ls", "st", "state", "states", "machines")
+@pass_context
+def list_automats(context: Context) -> None:
+    """List the running state machines."""
+    context.output.table(
+        context.ask("automats_list", 30),
+        [("index", "index"), ("machine", "name"), ("id", "id"), ("state", "state"), ("timers", "timers")],
+    )
