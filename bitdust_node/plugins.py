@@ -22,6 +22,8 @@ def plugins(group: str) -> dict[str, type]:
     for point in sorted(entry_points(group=group), key=lambda point: point.name):
         try:
             found[point.name] = point.load()
+        except ImportError as error:
+            log.error("plugin {name} is missing: {error}", name=point.name, error=str(error))
         except Exception:  # noqa: BLE001 - a border: plugins may be anybody's code
             log.failure("plugin {name} can not be loaded from {value}", Failure(), name=point.name, value=point.value)
     return found

@@ -67,8 +67,9 @@ class Tasks:
         """
         Cancel all tasks and wait for their ends. Not to be awaited from inside one of them.
         """
-        self._stopped = True
-        for task in list(self._running):
+        # only once: a second cancel would end the last words of a task too
+        waiting, self._stopped = self._stopped, True
+        for task in [] if waiting else list(self._running):
             task.cancel()
         if self._running:
             ended: Deferred[None] = Deferred()

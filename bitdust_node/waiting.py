@@ -93,6 +93,7 @@ async def all_of(awaitables: Iterable[Awaitable[T]], limit: int | None = None) -
     """
     waiting = deque(enumerate(awaitables))
     results: dict[int, T | Exception] = {}
+    left = 0
 
     async def lane() -> None:
         while waiting:
@@ -103,6 +104,8 @@ async def all_of(awaitables: Iterable[Awaitable[T]], limit: int | None = None) -
                 results[index] = error
 
     def give_up(_: Deferred[None]) -> None:
+        nonlocal left
+        left = -1
         for _index, awaitable in waiting:
             _drop(awaitable)
         waiting.clear()
@@ -117,7 +120,7 @@ async def all_of(awaitables: Iterable[Awaitable[T]], limit: int | None = None) -
     def ended(result: None) -> None:
         nonlocal left
         left -= 1
-        if left == 0 and not done.called:
+        if left == 0:
             done.callback(None)
 
     for running in lanes:

@@ -20,7 +20,7 @@ PURE = (
     r"bitdust_node\.pieces(\..*)?",
     r"bitdust_node\.keys\.(?!ring).*",
     r"bitdust_node\.identity\.(document|names|device)",
-    r"bitdust_node\.dht\.(?!node$|service$|port$|network$|udp$).*",
+    r"bitdust_node\.dht\.(contact|exchange|ids|key|lookup|messages|pace|records|routing|signing|store|tokens)",
     r"bitdust_node\.errors",
 )
 #: The top: it may import everything.

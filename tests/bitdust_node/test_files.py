@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust_node.errors import Conflict, Invalid
+from bitdust_node.files import make_private_folder, read_file, write_file
+from bitdust_node.lock import FolderLock
+from bitdust_node.paths import DataFolder
+
+
+class FilesTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.folder = make_private_folder(Path(self.mktemp()))
+
+    def test_writes_for_us_alone(self) -> None:
+        path = self.folder / "x"
+        write_file(path, b"one")
+        write_file(path, b"two")
+        self.assertEqual((path.read_bytes(), path.stat().st_mode & 0o777), (b"two", 0o600))
+        self.assertEqual(os.listdir(self.folder), ["x"])
+
+    def test_a_failure_leaves_the_old_content(self) -> None:
+        path = self.folder / "x"
+        path.mkdir()
+        self.assertRaises(OSError, write_file, path, b"two")
+        self.assertEqual(os.listdir(self.folder), ["x"])
+
+    def test_long_names(self) -> None:
+        path = self.folder / ("n" * 250)
+        write_file(path, b"one")
+        self.assertEqual(path.read_bytes(), b"one")
+
+    def test_reads_up_to_a_limit(self) -> None:
+        path = self.folder / "x"
+        write_file(path, b"12345")
+        self.assertEqual(read_file(path, 5), b"12345")
+        self.assertRaises(Invalid, read_file, path, 4)
+
+    def test_data_folder_is_private(self) -> None:
+        folder = DataFolder(self.folder / "a" / "b")
+        for path in (folder.base, folder.keys, folder.logs, folder.config):
+            self.assertEqual(path.stat().st_mode & 0o777, 0o700)
+
+
+class FolderLockTests(SynchronousTestCase):
+    def test_one_at_a_time(self) -> None:
+        path = make_private_folder(Path(self.mktemp())) / "processid"
+        lock = FolderLock(path)
+        self.assertEqual(path.read_text(), str(os.getpid()))
+        with self.assertRaises(Conflict) as caught:
+            FolderLock(path)
+        self.assertIn(f"another process [{os.getpid()}]", str(caught.exception))
+        lock.release()
+        lock.release()
+        self.assertFalse(path.exists())
+        FolderLock(path).release()
+
+    def test_what_a_killed_process_left_behind_is_no_lock(self) -> None:
+        path = make_private_folder(Path(self.mktemp())) / "processid"
+        path.write_text("99999999")
+        FolderLock(path).release()
