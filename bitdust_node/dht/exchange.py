@@ -17,6 +17,7 @@ from bitdust_node.dht.owners import Owners
 from bitdust_node.dht.records import (
     LONGEST,
     RULES,
+    SKEW,
     Record,
     check,
     make,
@@ -139,8 +140,9 @@ class Exchange:
         held = self._store.get((layer, place, owner))
         if held is not None:
             seen.append(held.record.sequence)
-        # a liar must not drive the numbers to their end
-        believed = [number for number in seen if number < sequence + LONGEST * 1000]
+        # a liar must not drive the numbers to where nobody takes them
+        ahead = LONGEST if owner else SKEW - 1
+        believed = [number for number in seen if number < sequence + ahead * 1000]
         return max([sequence, *(number + 1 for number in believed)])
 
     async def _spread(self, record: Record, way: Way) -> Writing:

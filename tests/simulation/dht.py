@@ -13,8 +13,9 @@ from bitdust_node.dht.contact import Contact
 from bitdust_node.dht.memory import Kept, Owned
 from bitdust_node.dht.node import DhtNode
 from bitdust_node.dht.port import Receive
+from bitdust_node.dht.records import owner_of
 from bitdust_node.dht.store import Slot
-from bitdust_node.errors import BitDustError, Refused
+from bitdust_node.errors import Refused
 from bitdust_node.events import Events
 from bitdust_node.keys.rsa import PrivateKey
 from bitdust_node.threads import InlineWorkers
@@ -148,8 +149,6 @@ class People:
         return name if len(name) == 64 else self.learned.get(name, "")
 
     async def confirm(self, record: Any, signed_by: str) -> None:
-        from bitdust_node.dht.records import owner_of
-
         name = owner_of(record)
         if self.directory.get(name, self.known(name)) != signed_by:
             raise Refused(f"the record is signed by somebody else than {name}")
@@ -239,6 +238,3 @@ class World:
         The node hears and says nothing any more.
         """
         self.fabric.receivers.pop((node.host, 14441), None)  # type: ignore[attr-defined]
-
-
-__all__ = ["BitDustError", "FastSigner", "Memory", "People", "World"]
