@@ -31,7 +31,7 @@ from services.catalog.rows import (
     one,
     parts,
 )
-from services.catalog.schema import MIGRATIONS, Item, Piece, Version
+from services.catalog.schema import MIGRATIONS, Item, Piece, PieceState, Version
 from services.catalog.writing import GroupWriter
 
 T = TypeVar("T")
@@ -110,25 +110,25 @@ class Catalog:
         return await self._database.read(look)
 
     async def items(
-        self, alias: str | None, path: str = "", *, recursive: bool = True, after: str = "", limit: int = PAGE
+        self, alias: str | None, folder: Item | None, *, recursive: bool = True, after: Item | None = None, limit: int
     ) -> list[Item]:
         """
-        What is below a virtual path (empty: everything), in order of path, without the item itself.
+        What is below a folder (None: everything) without the folder itself, in order of key and path.
 
-        after: the path of the last item of the page before. alias: None means every key's catalog.
+        after: the last item of the page before. alias: None means every key's catalog.
         """
-        where, values = ["path > ?"], [after]
+        where, values = ["(alias, path) > (?, ?)"], [after.alias if after else "", after.path if after else ""]
         if alias is not None:
             where.append("alias = ?")
             values.append(alias)
-        if path:
+        if not recursive:
+            where.append("parent = ?")
+            values.append(folder.path_id if folder else "")
+        elif folder is not None:
             # "0" is the character after "/": all that begins with "path/", by the index
             where.append("path > ? AND path < ?")
-            values.extend((f"{path}/", f"{path}0"))
-        if not recursive:
-            where.append("instr(substr(path, ?), '/') = 0")
-            values.append(str(len(path) + 2 if path else 1))
-        query = f"SELECT {ITEM} FROM items WHERE {' AND '.join(where)} ORDER BY path, alias LIMIT ?"
+            values.extend((f"{folder.path}/", f"{folder.path}0"))
+        query = f"SELECT {ITEM} FROM items WHERE {' AND '.join(where)} ORDER BY alias, path LIMIT ?"
         return await self._database.read(lambda c: [Item(*row) for row in c.execute(query, (*values, limit))])
 
     async def set_kind(self, item: Item, kind: str) -> None:
@@ -255,6 +255,29 @@ class Catalog:
             count_missing(c, piece.version)
 
         await self._change(change)
+
+    async def mark_piece(self, version: bytes, number: int, node_id: str, state: PieceState) -> None:
+        """
+        What is known of a piece has changed, if that node still is who holds it.
+        """
+
+        def change(c: sqlite3.Connection) -> None:
+            c.execute(
+                "UPDATE pieces SET state = ? WHERE version = ? AND number = ? AND node_id = ?",
+                (state, version, number, node_id),
+            )
+            count_missing(c, version)
+
+        await self._change(change)
+
+    async def stored_at(self, node_id: str) -> set[tuple[bytes, int]]:
+        """
+        Version and number of all pieces that a node has acknowledged.
+        """
+        query = "SELECT version, number FROM pieces WHERE node_id = ? AND state = 'stored'"
+        return await self._database.read(
+            lambda c: {(bytes(row[0]), int(row[1])) for row in c.execute(query, (node_id,))}
+        )
 
     async def drop_version(self, version: bytes, task: int = 0) -> None:
         """

@@ -37,6 +37,13 @@ class Errands:
             lambda c: [Tombstone(*row) for row in c.execute(query, (node_id, node_id, limit))]
         )
 
+    async def buriers(self) -> list[tuple[str, str]]:
+        """
+        Node id and IDURL of the suppliers that have yet to hear of deletions.
+        """
+        query = "SELECT node_id, max(idurl) FROM tombstones GROUP BY node_id LIMIT 1000"
+        return await self._database.read(lambda c: [(str(row[0]), str(row[1])) for row in c.execute(query)])
+
     async def bury(self, node_id: str, versions: Iterable[bytes]) -> None:
         """
         A supplier has acknowledged these deletions.

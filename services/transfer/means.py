@@ -4,13 +4,11 @@ What transfers work with.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import msgspec
 
 from automats.registry import Automats
 from bitdust_node.clock import Clock
+from bitdust_node.config.config import Config
 from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
 from bitdust_node.threads import Workers
@@ -19,23 +17,32 @@ from services.customer import Customer
 from services.data_motion import DataMotion
 
 
-@dataclass(frozen=True)
 class Means:
     """
     The parts of the node that uploads, downloads and rebuilding share.
-
-    copies: how many versions of an item are kept; 0 means all.
     """
 
-    me: Me
-    workers: Workers
-    clock: Clock
-    events: Events
-    automats: Automats
-    catalog: Catalog
-    customer: Customer
-    motion: DataMotion
-    copies: Callable[[], int]
+    def __init__(
+        self,
+        me: Me,
+        workers: Workers,
+        clock: Clock,
+        events: Events,
+        automats: Automats,
+        config: Config,
+        catalog: Catalog,
+        customer: Customer,
+        motion: DataMotion,
+    ) -> None:
+        self.me, self.workers, self.clock, self.events, self.automats = me, workers, clock, events, automats
+        self.config, self.catalog, self.customer, self.motion = config, catalog, customer, motion
+
+    @property
+    def copies(self) -> int:
+        """
+        How many versions of an item are kept; 0 means all.
+        """
+        return int(self.config.get("services/backups/max-copies"))
 
     def key_id(self, alias: str) -> str:
         """

@@ -70,7 +70,7 @@ async def note_blame(means: Means, blame: Blame) -> None:
     Remember that a supplier has not what it should have, so that its piece is made anew.
     """
     piece = blame.piece
-    await means.catalog.note_piece(Piece(piece.version, piece.number, piece.node_id, piece.idurl, piece.size, "bad"))
+    await means.catalog.mark_piece(piece.version, piece.number, piece.node_id, "bad")
 
 
 def wrong_parts(

@@ -55,6 +55,8 @@ class Upload:
         self._version: Version | None = None
         self._error: BitDustError | None = None
         self._errors: dict[int, BitDustError] = {}
+        #: True once it takes one of the places of those that run.
+        self.was_started = False
         self.bytes_processed = 0
         self.total_size = -1
         self.work_blocks = 0
@@ -74,6 +76,23 @@ class Upload:
         return f"{self.key_id}:{self.item.path_id}{version}"
 
     @property
+    def about(self) -> dict[str, Any]:
+        """
+        What events tell of the task.
+        """
+        return {
+            "number": self.task.id,
+            "created": self.task.created,
+            "backup_id": self.backup_id,
+            "key_id": self.key_id,
+            "path_id": self.item.path_id,
+            "customer_id": self._means.me.global_id,
+            "path": self.item.path,
+            "local_path": self.task.local_path,
+            "remote_path": f"{self.key_id}:{self.item.path}",
+        }
+
+    @property
     def pending(self) -> bool:
         return self.machine.state is State.PENDING
 
@@ -82,6 +101,7 @@ class Upload:
         return self._version.id if self._version else None
 
     def start(self) -> None:
+        self.was_started = True
         self.machine.feed(Input.START)
 
     def cancel(self) -> None:
@@ -291,7 +311,7 @@ class Upload:
                     piece,
                     stored,
                     task=self.task.id if done else 0,
-                    keep=means.copies() if done else 0,
+                    keep=means.copies if done else 0,
                 )
             return stored
         finally:
@@ -343,26 +363,15 @@ class Upload:
 
     def _finish(self, error: BitDustError | None) -> None:
         self._forget_plans()
-        about = {
-            "number": self.task.id,
-            "created": self.task.created,
-            "backup_id": self.backup_id,
-            "key_id": self.key_id,
-            "path_id": self.item.path_id,
-            "customer_id": self._means.me.global_id,
-            "path": self.item.path,
-            "local_path": self.task.local_path,
-            "remote_path": f"{self.key_id}:{self.item.path}",
-        }
         if error is None:
             skipped = self._pass.skipped if self._pass else []
             message = f"not stored, as neither files nor folders: {', '.join(skipped)}" if skipped else "stored"
             self._means.events.publish(
                 "backup-done", {"backup_id": self.backup_id, "source_path": self.task.local_path}
             )
-            self._means.events.publish("backup-task-finished", {**about, "message": message})
+            self._means.events.publish("backup-task-finished", {**self.about, "message": message})
         else:
-            self._means.events.publish("backup-task-failed", {"path_id": about["path_id"], "message": str(error)})
+            self._means.events.publish("backup-task-failed", {"path_id": self.item.path_id, "message": str(error)})
         self._ended(self)
         waiting, self._waiting = self._waiting, []
         for one in waiting:

@@ -1,0 +1,268 @@
+"""
+service_backup_db: the catalog of the own files, and its methods of the API.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from bitdust_node.api.registry import Answer, method
+from bitdust_node.clock import Clock
+from bitdust_node.config.config import Config
+from bitdust_node.errors import Invalid, NotFound
+from bitdust_node.identity.me import Me
+from bitdust_node.identity.names import KeyId, RemotePath
+from bitdust_node.paths import DataFolder
+from bitdust_node.service import Service
+from services.catalog.catalog import Catalog
+from services.catalog.deleting import Deletions
+from services.catalog.listing import describe_item
+from services.catalog.names import parse_remote, split_backup_path
+from services.catalog.schema import Item
+from services.customer import Customer
+from services.data_motion import DataMotion
+from services.list_files import ListFiles
+from services.transfer.download import Download
+from services.transfer.running import Running
+from services.transfer.upload import Upload
+
+#: Items that one answer of `files_list` may bring, and how many of them are looked up at once.
+LIST_LIMIT, PAGE = 100_000, 500
+
+
+class BackupDb(Service):
+    """
+    Reading and changing the catalog never needs the network; deletions reach the suppliers later.
+    """
+
+    name: ClassVar[str] = "backup_db"
+    depends: ClassVar[tuple[str, ...]] = ("list_files", "data_motion")
+    needs_identity: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        list_files: ListFiles,
+        motion: DataMotion,
+        customer: Customer,
+        catalog: Catalog,
+        running: Running,
+        me: Me,
+        config: Config,
+        folder: DataFolder,
+        clock: Clock,
+    ) -> None:
+        self._list_files, self._customer, self._catalog, self._running = list_files, customer, catalog, running
+        self._me, self._config, self._folder = me, config, folder
+        self._undo: Callable[[], None] | None = None
+        #: Tells suppliers what is deleted.
+        self.deletions = Deletions(catalog, customer, motion, clock)
+
+    async def start(self) -> None:
+        await self._catalog.open()
+        self._undo = self._customer.observe(self.deletions.soon)
+        self.deletions.start()
+
+    async def stop(self) -> None:
+        if self._undo is not None:
+            self._undo()
+            self._undo = None
+        await self.deletions.stop()
+
+    # for other services
+
+    def parse(self, remote_path: str) -> RemotePath:
+        """
+        A remote path in the catalog of this node; anybody else's is `NotFound`.
+        """
+        found = parse_remote(remote_path, self._me.global_id)
+        if found.owner != self._me.global_id:
+            raise NotFound(f"customer {found.owner} was not found")
+        return found
+
+    async def item(self, remote_path: str) -> tuple[Item, str | None]:
+        """
+        The item at a remote path, and the name of the version if one was given.
+        """
+        remote = self.parse(remote_path)
+        if not remote.path:
+            raise Invalid("invalid remote_path format: the path is empty")
+        found = await self._catalog.find(remote.key_alias, remote.path)
+        version = remote.version or None
+        if found is None:
+            path, version_in_path = split_backup_path(remote.path)
+            if version_in_path is not None:
+                found, version = await self._catalog.find(remote.key_alias, path), version_in_path
+        if found is None:
+            raise NotFound(f"path {remote.path!r} was not found in the catalog")
+        return found, version
+
+    def restore_path(self, item: Item, destination: str | None) -> Path:
+        """
+        Where a download of an item lands: the destination folder, and the virtual path below it.
+        """
+        folder = Path(destination or self._config.text("paths/restore") or self._folder.base / "restore")
+        return folder.expanduser().absolute() / item.path
+
+    # API
+
+    @method("GET", "/file/exists/v1", "GET /f/e", needs=("service_backup_db",))
+    async def file_exists(self, remote_path: str) -> Answer:
+        """
+        Tell whether a virtual path is in the catalog.
+        """
+        remote = self.parse(remote_path)
+        if not remote.path:
+            raise Invalid("invalid remote_path format: the path is empty")
+        try:
+            item, _version = await self.item(remote_path)
+        except NotFound as error:
+            return Answer({"exist": False, "path_id": None}, message=str(error))
+        return Answer({"exist": True, "path_id": item.path_id})
+
+    @method(
+        "GET",
+        "/file/info/v1",
+        "GET /f/i",
+        needs=("service_backup_db",),
+        accept={"include_uploads": ("uploads",), "include_downloads": ("downloads",)},
+    )
+    async def file_info(
+        self, remote_path: str, include_uploads: bool = True, include_downloads: bool = True
+    ) -> dict[str, Any]:
+        """
+        Details of one catalog item including stored versions and running transfers.
+        """
+        item, _version = await self.item(remote_path)
+        (told,) = await self._describe([item], include_uploads, include_downloads)
+        told["revision"] = self._catalog.revision
+        return told
+
+    @method("POST", "/file/create/v1", "POST /f/c", needs=("service_backup_db",))
+    async def file_create(
+        self, remote_path: str, as_folder: bool = False, exist_ok: bool = False, force_path_id: str | None = None
+    ) -> Answer:
+        """
+        Add an empty file (or folder) entry to the virtual catalog; missing parent folders are created.
+        """
+        remote = self.parse(remote_path)
+        if not remote.path:
+            raise Invalid("invalid remote_path format: the path is empty")
+        item, created = await self._catalog.create(
+            remote.key_alias, remote.path, folder=as_folder, exist_ok=exist_ok, path_id=force_path_id or None
+        )
+        told = self._name(item) | {"path_id": item.path_id, "created": created, "type": item.kind}
+        kind = "folder" if item.kind == "dir" else "file"
+        return Answer(told, message=f"new {kind} was created" if created else f"{kind} is in the catalog already")
+
+    @method(
+        "POST",
+        "/file/delete/v1",
+        "DELETE /file/delete/v1",
+        "DELETE /f/d",
+        needs=("service_backup_db",),
+    )
+    async def file_delete(self, remote_path: str) -> Answer:
+        """
+        Remove an item from the catalog and ask suppliers to drop the uploaded data.
+        """
+        item, version = await self.item(remote_path)
+        if version is not None:
+            raise Invalid("invalid item found: the path of the whole item is expected, not of one version")
+        for transfer in list(self._running.below(item.alias, item.path)):
+            transfer.cancel()
+        await self._catalog.delete(item)
+        self.deletions.soon()
+        told = self._name(item)
+        told["path_id"] = told["global_id"]
+        del told["key_id"]
+        return Answer(told, message="item was deleted from remote suppliers")
+
+    @method(
+        "GET",
+        "/file/list/v1",
+        "GET /f/l",
+        "GET /file/list/all/v1",
+        "GET /f/l/a",
+        needs=("service_backup_db",),
+        accept={"include_uploads": ("uploads",), "include_downloads": ("downloads",)},
+    )
+    async def files_list(
+        self,
+        remote_path: str | None = None,
+        key_id: str | None = None,
+        recursive: bool = True,
+        all_customers: bool = False,
+        include_uploads: bool = False,
+        include_downloads: bool = False,
+    ) -> Answer:
+        """
+        List what is below a virtual path, or everything.
+        """
+        folder: Item | None = None
+        alias: str | None = None
+        if key_id:
+            key = KeyId.parse(key_id, self._me.global_id)
+            if key.owner != self._me.global_id:
+                raise NotFound(f"customer {key.owner} was not found")
+            alias = key.alias
+        if remote_path and self.parse(remote_path).path:
+            found, _version = await self.item(remote_path)
+            folder, alias = found, found.alias
+            if found.kind == "file":
+                told = await self._describe([found], include_uploads, include_downloads)
+                return Answer(told, extra={"revision": self._catalog.revision})
+        elif remote_path:
+            alias = self.parse(remote_path).key_alias
+        listed: list[dict[str, Any]] = []
+        last: Item | None = None
+        while len(listed) < LIST_LIMIT:
+            page = await self._catalog.items(alias, folder, recursive=recursive, after=last, limit=PAGE)
+            listed += await self._describe(page, include_uploads, include_downloads)
+            if len(page) < PAGE:
+                break
+            last = page[-1]
+        return Answer(listed, extra={"revision": self._catalog.revision})
+
+    def _name(self, item: Item) -> dict[str, Any]:
+        key_id = f"{item.alias}${self._me.global_id}"
+        return {
+            "path": item.path,
+            "key_id": key_id,
+            "remote_path": f"{key_id}:{item.path}",
+            "global_id": f"{key_id}:{item.path_id}",
+            "customer": self._me.idurl,
+        }
+
+    async def _describe(self, items: list[Item], uploads: bool, downloads: bool) -> list[dict[str, Any]]:
+        versions = await self._catalog.versions([item.id for item in items])
+        pieces = await self._catalog.pieces([version.id for each in versions.values() for version in each])
+        progress = {up.backup_id: ("uploading", up.progress) for up in self._running.uploads.values()}
+        progress |= {down.backup_id: ("downloading", down.progress) for down in self._running.downloads.values()}
+        ups: defaultdict[int, list[Upload]] = defaultdict(list)
+        downs: defaultdict[int, list[Download]] = defaultdict(list)
+        for upload in self._running.uploads.values() if uploads else ():
+            ups[upload.item.id].append(upload)
+        for download in self._running.downloads.values() if downloads else ():
+            downs[download.item.id].append(download)
+        listed = []
+        for item in items:
+            key_id = f"{item.alias}${self._me.global_id}"
+            told = describe_item(key_id, self._me.global_id, item, versions[item.id], pieces, progress)
+            told |= {
+                "idurl": self._me.idurl,
+                "key_alias": item.alias,
+                "childs": item.children > 0,
+                "local_path": str(self.restore_path(item, None)),
+                "local_size": -1,
+                "uploads": {"running": [], "pending": []},
+                "downloads": [],
+            }
+            for upload in ups.get(item.id, ()):
+                told["uploads"]["pending" if upload.pending else "running"].append(upload.describe(nested=True))
+            for download in downs.get(item.id, ()):
+                told["downloads"].append(download.describe(nested=True))
+            listed.append(told)
+        return listed

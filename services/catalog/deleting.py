@@ -1,0 +1,90 @@
+"""
+Deletions reach all suppliers: at once those that are connected, the others when they come back.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust_node.clock import Clock, DelayedCall
+from bitdust_node.errors import BitDustError
+from bitdust_node.identity.names import NodeId
+from bitdust_node.tasks import Tasks
+from bitdust_node.wire.storage import VERSIONS_LIMIT
+from services.catalog.catalog import Catalog
+from services.customer import Customer
+from services.data_motion import DataMotion, Holder
+
+#: Seconds that deletions are collected before suppliers hear of them, and between tries.
+COLLECT, AGAIN = 0.5, 60.0
+
+
+class Deletions:
+    """
+    Tells suppliers what the tombstones of the catalog say, until each has acknowledged.
+    """
+
+    log = Logger()
+
+    def __init__(self, catalog: Catalog, customer: Customer, motion: DataMotion, clock: Clock) -> None:
+        self._catalog, self._customer, self._motion, self._clock = catalog, customer, motion, clock
+        self._tasks = Tasks("deletions")
+        self._planned: DelayedCall | None = None
+        self._running: Deferred[None] | None = None
+
+    def start(self) -> None:
+        self._tasks = Tasks("deletions")
+        self.soon()
+
+    async def stop(self) -> None:
+        if self._planned is not None and self._planned.active():
+            self._planned.cancel()
+        self._planned = None
+        await self._tasks.stop()
+
+    def soon(self) -> None:
+        """
+        There is something to tell, or somebody came whom it can be told.
+        """
+        self._plan(COLLECT)
+
+    def _plan(self, seconds: float) -> None:
+        if self._planned is not None and self._planned.active():
+            self._planned.cancel()
+        self._planned = self._clock.callLater(seconds, self._begin)
+
+    def _begin(self) -> None:
+        self._planned = None
+        if self._running is None:
+            self._running = self._tasks.spawn("tell suppliers", self._tell())
+            self._running.addCallback(self._ended)
+
+    def _ended(self, _result: object) -> None:
+        self._running = None
+
+    async def _tell(self) -> None:
+        left = False
+        for node_id, idurl in await self._catalog.errands.buriers():
+            link = self._customer.link_of(node_id)
+            if link is not None and not link.connected:
+                # it will be told when it is connected
+                continue
+            left = not await self._tell_one(Holder(NodeId(node_id), idurl)) or left
+        if left:
+            self._plan(AGAIN)
+
+    async def _tell_one(self, holder: Holder) -> bool:
+        while True:
+            stones = await self._catalog.errands.tombstones(holder.node_id, VERSIONS_LIMIT)
+            if not stones:
+                return True
+            versions = [stone.version for stone in stones]
+            try:
+                await self._motion.delete(holder, versions)
+            except BitDustError as error:
+                self.log.info(
+                    "{supplier} could not be told what to delete: {error}", supplier=holder.idurl, error=error
+                )
+                return False
+            await self._catalog.errands.bury(holder.node_id, versions)

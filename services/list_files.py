@@ -1,0 +1,101 @@
+"""
+service_list_files: compares what suppliers keep with what the catalog says they keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from twisted.logger import Logger
+
+from bitdust_node.errors import BitDustError
+from bitdust_node.events import Events
+from bitdust_node.identity.me import Me
+from bitdust_node.service import Service
+from bitdust_node.tasks import Tasks
+from services.catalog.catalog import Catalog
+from services.customer import Customer
+from services.data_motion import DataMotion, Holder
+from services.employer import Employer
+from services.hiring.link import SupplierLink
+
+
+class ListFiles(Service):
+    """
+    Asks each supplier once for its list when it is connected. A piece that it should have and has not is marked, so
+    that it is made anew; what it has and the catalog does not know is left alone: nobody may delete for lack of
+    knowledge.
+    """
+
+    log = Logger()
+
+    name: ClassVar[str] = "list_files"
+    depends: ClassVar[tuple[str, ...]] = ("employer",)
+    needs_identity: ClassVar[bool] = True
+
+    def __init__(
+        self, employer: Employer, customer: Customer, motion: DataMotion, catalog: Catalog, me: Me, events: Events
+    ) -> None:
+        self._employer, self._customer, self._motion = employer, customer, motion
+        self._catalog, self._me, self._events = catalog, me, events
+        self._tasks = Tasks("list files")
+        self._undo: list[Callable[[], None]] = []
+        self._asked: set[str] = set()
+
+    async def start(self) -> None:
+        self._tasks = Tasks("list files")
+        self._undo = [self._customer.observe(self._look)]
+        self._look()
+
+    async def stop(self) -> None:
+        for undo in self._undo:
+            undo()
+        self._undo, self._asked = [], set()
+        await self._tasks.stop()
+
+    def refresh(self) -> None:
+        """
+        Ask all connected suppliers again.
+        """
+        self._asked.clear()
+        self._look()
+
+    def _look(self) -> None:
+        connected = self._customer.connected().values()
+        # one that was lost is asked again when it is back: it may have lost its disk meanwhile
+        self._asked &= {link.node_id for link in connected}
+        for link in connected:
+            if link.node_id not in self._asked:
+                self._asked.add(link.node_id)
+                self._tasks.spawn(f"list files of {link.hired.idurl}", self._compare(link))
+
+    async def _compare(self, link: SupplierLink) -> None:
+        holder = Holder(link.node_id, link.hired.idurl)
+        # asked for before the list: what is stored in between is on the list and not among these
+        expected = await self._catalog.stored_at(link.node_id)
+        after = b""
+        unknown = 0
+        try:
+            while True:
+                page = await self._motion.listing(holder, after)
+                for piece in page:
+                    if (piece.version, piece.index) in expected:
+                        expected.discard((piece.version, piece.index))
+                    else:
+                        unknown += 1
+                if not page or page[-1].cursor <= after:
+                    break
+                after = page[-1].cursor
+        except BitDustError as error:
+            self.log.info("{supplier} does not list its files: {error}", supplier=holder.idurl, error=error)
+            return
+        for version, number in expected:
+            self.log.warn(
+                "{supplier} has lost piece {number} of version {version}",
+                supplier=holder.idurl,
+                number=number,
+                version=version.hex(),
+            )
+            await self._catalog.mark_piece(version, number, link.node_id, "lost")
+        self._events.publish("my-list-files-refreshed", {"customer_idurl": self._me.idurl, "unknown": unknown})
