@@ -16,7 +16,7 @@ _COLUMNS: Sequence[tuple[str, Cell]] = (
     ("service", "name"),
     ("state", "state"),
     ("enabled", lambda one: "enabled" if one.get("enabled") else "disabled"),
-    ("why", lambda one: one.get("reason") or ""),
+    ("why", lambda one: one.get("reason") if one.get("state") == "ON" and one.get("reason") else ""),
 )
 
 

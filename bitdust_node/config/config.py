@@ -26,6 +26,7 @@ class Config:
     folder: `config` of the data folder; None keeps everything in memory.
     overrides: values set right after reading, for devnets and tests.
     options: the table; another one only in tests.
+    synced: false leaves it to the system when changes reach the disk, for networks that are made to be thrown away.
     """
 
     log = Logger()
@@ -35,7 +36,9 @@ class Config:
         folder: Path | None = None,
         overrides: Mapping[str, object] | None = None,
         options: Mapping[str, Option] = OPTIONS,
+        synced: bool = True,
     ) -> None:
+        self._synced = synced
         self._folder = folder
         self._options = dict(options)
         self._values: dict[str, Value] = {}
@@ -157,16 +160,23 @@ class Config:
         if option.random:
             low, high = option.random
             value = low + secrets.randbelow(high - low + 1)
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = file.with_name(f".{file.name}.new")
-        temporary.write_text(option.write(value), "utf-8")
-        temporary.chmod(0o600)
-        temporary.replace(file)
+        _write_unsynced(file, option.write(value))
         return value
 
     def _store(self, option: Option, value: Value) -> None:
         if self._folder is None:
             return
         file = self._folder / option.path
+        if not self._synced:
+            _write_unsynced(file, option.write(value))
+            return
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_file(file, option.write(value).encode("utf-8"))
+
+
+def _write_unsynced(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = file.with_name(f".{file.name}.new")
+    temporary.write_text(text, "utf-8")
+    temporary.chmod(0o600)
+    temporary.replace(file)
