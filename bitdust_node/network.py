@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.interfaces import IListeningPort, IProtocol
-from twisted.internet.protocol import ClientFactory, DatagramProtocol, Factory, ServerFactory
+from twisted.internet.interfaces import IListeningPort, IProtocol, IProtocolFactory
+from twisted.internet.protocol import DatagramProtocol
 from twisted.web.client import Agent, HTTPConnectionPool
 
 #: Seconds to connect; nobody waits longer for a dead address.
@@ -30,7 +30,7 @@ class Network:
         self._reactor = reactor
         self.agent = Agent(reactor, connectTimeout=CONNECT_TIMEOUT, pool=HTTPConnectionPool(reactor, persistent=False))
 
-    def listen_tcp(self, port: int, factory: ServerFactory, interface: str = "") -> IListeningPort:
+    def listen_tcp(self, port: int, factory: IProtocolFactory, interface: str = "") -> IListeningPort:
         """
         Accept connections at this port, 0 for any free one; raises `twisted.internet.error.CannotListenError`.
 
@@ -45,7 +45,7 @@ class Network:
         return cast(IListeningPort, self._reactor.listenUDP(port, protocol, interface, DATAGRAM))
 
     def connect_tcp(
-        self, host: str, port: int, factory: ClientFactory | Factory, timeout: float = CONNECT_TIMEOUT
+        self, host: str, port: int, factory: IProtocolFactory, timeout: float = CONNECT_TIMEOUT
     ) -> Deferred[IProtocol]:
         """
         The protocol of the factory, connected; fails with an error of `twisted.internet.error`.

@@ -4,41 +4,15 @@ Who comes in: the hello that this node says, and the checks of the hello that it
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from bitdust_node.clock import Clock
 from bitdust_node.errors import Refused
 from bitdust_node.identity.device import DeviceRecord
 from bitdust_node.identity.document import Document
+from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import NodeId
+from bitdust_node.identity.resolver import Resolver
 from bitdust_node.threads import Workers
 from bitdust_node.wire.packet import VERSION, Hello, pack, unpack_hello
-
-
-class Myself(Protocol):
-    """What of the own identity is shown to peers."""
-
-    @property
-    def node_id(self) -> NodeId: ...
-
-    @property
-    def document(self) -> Document: ...
-
-    @property
-    def device_record(self) -> bytes: ...
-
-
-class Known(Protocol):
-    """What is known of other identities."""
-
-    def cached(self, node_id: NodeId) -> Document | None:
-        """The newest document of this node, without looking anywhere else."""
-
-    async def confirm(self, document: Document) -> None:
-        """Keep the document; raise Refused or Conflict if its IDURL belongs to another key."""
-
-    async def refresh(self, node_id: NodeId) -> Document:
-        """Fetch the newest document of a known node."""
 
 
 class Admission:
@@ -46,9 +20,9 @@ class Admission:
     Says and checks hellos; one for all transports of a node.
     """
 
-    def __init__(self, me: Myself, known: Known, workers: Workers, clock: Clock) -> None:
+    def __init__(self, me: Me, resolver: Resolver, workers: Workers, clock: Clock) -> None:
         self._me = me
-        self._known = known
+        self._resolver = resolver
         self._workers = workers
         self._clock = clock
 
@@ -74,9 +48,9 @@ class Admission:
         record = await self._workers.run(DeviceRecord.parse_and_verify, hello.record, document, self._clock.seconds())
         if record.device_key != peer_key:
             raise Refused("the key of the connection is not the one in the device record")
-        await self._known.confirm(document)
+        await self._resolver.confirm(document)
         # an older document proves the same identity; it only is not what is kept
-        return self._known.cached(document.node_id) or document
+        return self._resolver.cached(document.node_id) or document
 
     async def _document(self, xml: bytes) -> Document:
         return await self._workers.run(Document.parse, xml)

@@ -15,7 +15,7 @@ from automats.registry import Automats
 from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError, Closed, Unavailable
 from bitdust_node.identity.names import NodeId
-from bitdust_node.router.admission import Known
+from bitdust_node.identity.resolver import Resolver
 from bitdust_node.router.transport import PacketTransport, Session
 from bitdust_node.tasks import Tasks
 
@@ -35,7 +35,7 @@ class Dial:
         self,
         peer: NodeId,
         transports: list[PacketTransport],
-        known: Known,
+        resolver: Resolver,
         clock: Clock,
         tasks: Tasks,
         automats: Automats | None,
@@ -45,7 +45,7 @@ class Dial:
     ) -> None:
         self.peer = peer
         self._transports = transports
-        self._known = known
+        self._resolver = resolver
         self._tasks = tasks
         self._adopt = adopt
         self._ended = ended
@@ -56,7 +56,7 @@ class Dial:
         self._reached: Session | None = None
         self._errors: list[str] = []
         self._waiting: list[Deferred[Session]] = []
-        document = known.cached(peer)
+        document = resolver.cached(peer)
         self._name = document.global_id if document else peer
         self.machine = Machine(DIAL, self, clock=clock, id=f"dial {self._name}", automats=automats)
 
@@ -124,7 +124,7 @@ class Dial:
     # ---
 
     def _collect(self) -> None:
-        document = self._known.cached(self.peer)
+        document = self._resolver.cached(self.peer)
         contacts = document.contacts[:CANDIDATES] if document else ()
         self._candidates.clear()
         for transport in self._transports:
@@ -149,9 +149,9 @@ class Dial:
             self._adopt(session)
 
     async def _ask(self) -> None:
-        before = self._known.cached(self.peer)
+        before = self._resolver.cached(self.peer)
         try:
-            document = await self._known.refresh(self.peer)
+            document = await self._resolver.refresh(self.peer)
         except BitDustError as error:
             self._errors.append(str(error))
             self.machine.feed(Input.NO_NEWS)

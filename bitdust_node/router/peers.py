@@ -10,8 +10,9 @@ from automats.contact import Input
 from automats.registry import Automats
 from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError, Unavailable
+from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import NodeId
-from bitdust_node.router.admission import Known, Myself
+from bitdust_node.identity.resolver import Resolver
 from bitdust_node.router.contacts import Contacts
 from bitdust_node.router.dial import Dial
 from bitdust_node.router.transport import PacketTransport, Session
@@ -34,8 +35,8 @@ class Peers:
 
     def __init__(
         self,
-        me: Myself,
-        known: Known,
+        me: Me,
+        resolver: Resolver,
         clock: Clock,
         contacts: Contacts,
         automats: Automats | None,
@@ -44,7 +45,7 @@ class Peers:
         idle: Callable[[Session], bool],
     ) -> None:
         self._me = me
-        self._known = known
+        self._resolver = resolver
         self._clock = clock
         self._contacts = contacts
         self._automats = automats
@@ -95,7 +96,7 @@ class Peers:
         dial = self._dials[peer] = Dial(
             peer,
             self.transports,
-            self._known,
+            self._resolver,
             self._clock,
             self._tasks,
             self._automats,

@@ -1,0 +1,242 @@
+"""
+The transport over TCP: TLS 1.3, mutual, between devices; see docs/wire.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from twisted.internet.defer import CancelledError
+from twisted.internet.error import CannotListenError, ConnectError
+from twisted.internet.interfaces import IAddress, IHandshakeListener, IPushProducer
+from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from automats.registry import Automats
+from bitdust_node.clock import Clock
+from bitdust_node.config.config import Config
+from bitdust_node.errors import BitDustError, Invalid, Unavailable
+from bitdust_node.identity.me import Me
+from bitdust_node.identity.names import NodeId
+from bitdust_node.network import Network
+from bitdust_node.router.admission import Admission
+from bitdust_node.router.entrance import STRANGERS, Entrance, Strangers
+from bitdust_node.router.session import LIMITS, Limits, Session
+from bitdust_node.router.transport import Deliver
+from bitdust_node.waiting import within
+from transports.tls import Connections, peer_key_of
+
+PORT = "services/tcp-connections/tcp-port"
+INTERFACE = "services/network/interface"
+#: Seconds for a whole attempt: connection, TLS and hello.
+TIMEOUT = 15.0
+#: Bytes that a connection buffers before it asks its session to pause.
+BUFFER = 256 * 1024
+
+
+@implementer(IHandshakeListener, IPushProducer)
+class TcpPipe(Protocol):
+    """
+    One connection; a `bitdust_node.router.transport.Pipe`.
+    """
+
+    transport: Any  # Twisted's TLS layer above a TCP connection; no interface names all that it can
+
+    def __init__(self, entrance: Entrance, expected: NodeId | None) -> None:
+        self.remote = ""
+        self.host = ""
+        self.peer_key = b""
+        self.session: Session | None = None
+        self._entrance = entrance
+        self._expected = expected
+
+    # --- for Twisted ---
+
+    def connectionMade(self) -> None:
+        peer = self.transport.getPeer()
+        self.host = peer.host
+        self.remote = f"{peer.host}:{peer.port}"
+        lower = self.transport.transport
+        lower.bufferSize = BUFFER
+        lower.setTcpNoDelay(True)
+        if self._expected is not None:
+            self.session = self._entrance.outgoing(self, self._expected)
+        elif self._entrance.welcome(self.host):
+            self.session = self._entrance.incoming(self)
+        else:
+            self.transport.abortConnection()
+
+    def handshakeCompleted(self) -> None:
+        if self.session is None:
+            return
+        try:
+            self.peer_key = peer_key_of(self.transport.getHandle())
+        except BitDustError:
+            self.abort()
+            return
+        self.transport.registerProducer(self, True)
+        self.session.opened()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self.session is not None:
+            self.session.received(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        session, self.session = self.session, None
+        if session is not None:
+            session.lost(f"the connection with {self.remote} was lost")
+
+    def pauseProducing(self) -> None:
+        if self.session is not None:
+            self.session.pause()
+
+    def resumeProducing(self) -> None:
+        if self.session is not None:
+            self.session.resume()
+
+    def stopProducing(self) -> None:
+        """The connection is lost: `connectionLost` follows."""
+
+    # --- for the session ---
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def pause_reading(self) -> None:
+        self.transport.pauseProducing()
+
+    def resume_reading(self) -> None:
+        self.transport.resumeProducing()
+
+    def close(self) -> None:
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def abort(self) -> None:
+        self.transport.abortConnection()
+
+
+class PipeFactory(Factory):
+    """
+    Makes pipes, incoming ones or one to a certain peer.
+    """
+
+    noisy = False
+
+    def __init__(self, entrance: Entrance, expected: NodeId | None = None) -> None:
+        self._entrance = entrance
+        self._expected = expected
+
+    def buildProtocol(self, addr: IAddress | None) -> TcpPipe:
+        return TcpPipe(self._entrance, self._expected)
+
+
+class Plain(TLSMemoryBIOFactory):
+    """TLS without a second buffer for small writes: sessions join what is small themselves."""
+
+    protocol = TLSMemoryBIOProtocol
+    noisy = False
+
+
+class TcpTransport:
+    """
+    `tcp://host:port`, as `bitdust_node.router.transport.PacketTransport` describes it.
+    """
+
+    log = Logger()
+    scheme = "tcp"
+
+    def __init__(
+        self,
+        network: Network,
+        config: Config,
+        me: Me,
+        admission: Admission,
+        clock: Clock,
+        automats: Automats,
+        strangers: Strangers = STRANGERS,
+        limits: Limits = LIMITS,
+    ) -> None:
+        self._network = network
+        self._config = config
+        self._me = me
+        self._clock = clock
+        self._entrance = Entrance(self.scheme, admission, clock, automats, strangers, limits)
+        self._connections: Connections | None = None
+        self._port: Any = None
+
+    @property
+    def address(self) -> str | None:
+        if self._port is None:
+            return None
+        host = self._port.getHost()
+        return f"{host.host}:{host.port}"
+
+    @property
+    def knocking(self) -> int:
+        """Incoming connections that have not yet said who they are."""
+        return self._entrance.knocking
+
+    async def listen(self, deliver: Deliver) -> None:
+        """
+        Accept peers at the port of the options; when it is taken, at a free one, which is written to the options.
+        """
+        factory = self._tls(PipeFactory(self._entrance), client=False)
+        interface = self._config.text(INTERFACE)
+        wanted = self._config.number(PORT)
+        try:
+            self._port = self._network.listen_tcp(wanted, factory, interface)
+        except CannotListenError:
+            self._port = self._network.listen_tcp(0, factory, interface)
+            free = self._port.getHost().port
+            self.log.warn("tcp port {wanted} is taken, {free} is used", wanted=wanted, free=free)
+            self._config.set(PORT, free)
+        self._entrance.open(deliver)
+
+    async def connect(self, contact: str, peer: NodeId) -> Session:
+        host, port = split(contact)
+        factory = self._tls(PipeFactory(self._entrance, peer), client=True)
+        return await within(self._clock, TIMEOUT, self._connect(host, port, factory), f"connecting to {contact}")
+
+    async def close(self) -> None:
+        port, self._port = self._port, None
+        if port is not None:
+            await port.stopListening()
+        await self._entrance.close()
+        self._connections = None
+
+    def sessions(self) -> list[Session]:
+        return self._entrance.sessions()
+
+    async def _connect(self, host: str, port: int, factory: Plain) -> Session:
+        try:
+            wrapped = await self._network.connect_tcp(host, port, factory)
+        except ConnectError as error:
+            raise Unavailable(f"nobody answers at {host}:{port} ({error})") from error
+        session: Session | None = cast(TcpPipe, cast(TLSMemoryBIOProtocol, wrapped).wrappedProtocol).session
+        if session is None:
+            raise Unavailable(f"{host}:{port} has closed the connection")
+        try:
+            await session.connected()
+        except CancelledError:
+            session.close("no longer needed")
+            raise
+        return session
+
+    def _tls(self, factory: Factory, client: bool) -> Plain:
+        if self._connections is None:
+            self._connections = Connections(self._me.device)
+        return Plain(self._connections, client, factory)
+
+
+def split(contact: str) -> tuple[str, int]:
+    """
+    Host and port of `tcp://host:port`; raises Invalid.
+    """
+    host, _, port = contact.removeprefix("tcp://").partition("/")[0].rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise Invalid(f"{contact[:100]} is not like tcp://host:port")
+    return host.strip("[]"), int(port)
