@@ -30,13 +30,12 @@ from bitdust_node.dht.records import (
 )
 from bitdust_node.dht.store import Store as RecordStore
 from bitdust_node.dht.swarm import Swarm, Way, wrong_answer
-from bitdust_node.errors import BitDustError, Corrupt, Invalid, Unavailable
+from bitdust_node.errors import BitDustError, Corrupt, Invalid, NotFound, Unavailable
 from bitdust_node.threads import Workers
 from bitdust_node.waiting import all_of
 
-#: Different records of one key that a reader looks at, and nodes that it asks for each.
+#: Different records of one key that a reader looks at.
 LOOKED_AT = 8
-ASKED_FOR_EACH = 3
 
 
 @dataclass
@@ -85,13 +84,15 @@ class Exchange:
         place = place_of(record_type, normal_key(record_type, key))
         way = await self._swarm.find(place, layer, claims=True)
         reading = Reading(closest=way.closest)
-        own = {claim: claim for claim in self._store.claims(layer, place, self._clock.seconds())}
+        own = set(self._store.claims(layer, place, self._clock.seconds()))
         # those of the owner first, if we know him, so that a crowd of strangers can not hide his record
         owner = bytes.fromhex(self._owners.known(named_owner(record_type, normal_key(record_type, key))))
-        claims = sorted({*way.claims, *own}, key=lambda claim: (claim.owner != owner, -claim.sequence))
+        claims = sorted(own.union(way.claims), key=lambda claim: (claim.owner != owner, -claim.sequence))
         for claim in claims[:LOOKED_AT]:
-            for packed in await self._versions(claim, claim in own, layer, place, way):
+            sources = [None, *way.claims.get(claim, [])] if claim in own else way.claims[claim]
+            for source in sources:
                 try:
+                    packed = await self._fetch(source, claim, layer, place, way)
                     reading.record = await self._believed(packed, claim, layer, place)
                 except BitDustError as error:
                     reading.refused.append(error)
@@ -180,21 +181,17 @@ class Exchange:
         if not isinstance(answer, Stored):
             raise wrong_answer(answer)
 
-    async def _versions(self, claim: Claim, here: bool, layer: int, place: bytes, way: Way) -> list[bytes]:
+    async def _fetch(self, source: Contact | None, claim: Claim, layer: int, place: bytes, way: Way) -> bytes:
         """
-        The packed record, from here or from the first nodes that give it; more than one if they differ.
+        The packed record that somebody claims to keep; source None: this node.
         """
-        if here:
+        if source is None:
             held = self._store.get((layer, place, claim.owner))
-            if held is not None and held.record.sequence == claim.sequence:
-                return [held.packed]
-        contacts = way.claims.get(claim, [])[:ASKED_FOR_EACH]
-        answers = await all_of(self._fetch(contact, claim, layer, place, way) for contact in contacts)
-        return list(dict.fromkeys(answer for answer in answers if isinstance(answer, bytes)))
-
-    async def _fetch(self, contact: Contact, claim: Claim, layer: int, place: bytes, way: Way) -> bytes:
-        token = way.tokens.get(contact.id, b"")
-        answer = await self._swarm.ask(contact, Fetch(layer, place, claim.owner, token))
+            if held is None:
+                raise NotFound("the record went away")
+            return held.packed
+        token = way.tokens.get(source.id, b"")
+        answer = await self._swarm.ask(source, Fetch(layer, place, claim.owner, token))
         if not isinstance(answer, Fetched):
             raise wrong_answer(answer)
         return answer.record
