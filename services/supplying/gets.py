@@ -82,8 +82,8 @@ class Gets:
 
 
 def _range(row: PieceRow, question: PieceGet) -> tuple[int, int]:
-    start = question.first * PIECE_BLOCK
-    end = row.size if question.count < 0 else min(row.size, start + question.count * PIECE_BLOCK)
-    if start > row.size or start > end:
-        raise Invalid(f"the piece has {-(-row.size // PIECE_BLOCK)} blocks, block {question.first} is not among them")
-    return start, end
+    blocks = -(-row.size // PIECE_BLOCK)
+    if question.first > blocks:
+        raise Invalid(f"the piece has {blocks} blocks, block {question.first} is not among them")
+    last = blocks if question.count < 0 else question.first + question.count
+    return min(row.size, question.first * PIECE_BLOCK), min(row.size, last * PIECE_BLOCK)

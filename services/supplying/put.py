@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from automats.machine import Machine
@@ -53,6 +54,8 @@ class Put:
     `ended` fires when nothing of it is left to do, stored or not.
     """
 
+    log = Logger()
+
     def __init__(
         self,
         desk: Desk,
@@ -91,8 +94,8 @@ class Put:
             self._break(Closed("the connection was closed before the piece was whole"))
             raise
         except OSError as error:
-            self._break(Failed(f"the supplier can not write: {error.strerror}"))
-            raise
+            self._break(self._disk_error(error))
+            raise self._error from error
         finally:
             self._stream = None
         stream.finish()
@@ -176,7 +179,7 @@ class Put:
         except BitDustError as error:
             self._break(error)
         except OSError as error:
-            self._break(Failed(f"the supplier can not write: {error.strerror}"))
+            self._break(self._disk_error(error))
         except BaseException:
             self._break(Failed("the piece was not stored"))
             raise
@@ -225,6 +228,10 @@ class Put:
     async def _on_disk(self, function: Callable[[], T]) -> T:
         # shielded and in turn: a file is never closed while a worker still writes to it
         return await shielded(self._disk.run(self._desk.workers.run, function))
+
+    def _disk_error(self, error: OSError) -> BitDustError:
+        self.log.failure("a piece can not be written")
+        return Failed(f"the supplier can not write: {error.strerror}")
 
     def _break(self, error: BitDustError) -> None:
         if not self.machine.finished:
