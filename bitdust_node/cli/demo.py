@@ -61,12 +61,12 @@ class Report:
 def demo(context: Context, source: Path | None, keep: bool, folder: Path | None) -> None:
     """Store a file on four suppliers, kill two of them, get it back and compare every byte."""
     interrupted_by_signals()
-    source = Path(os.path.abspath((source or default_source()).expanduser()))
-    if not os.path.lexists(source):
-        context.fail(f"path {source} not exists")
     if folder is not None and folder.exists():
         context.fail(f"{folder} exists already")
-    folder = folder or Path(tempfile.mkdtemp(prefix="bitdust-demo-"))
+    if source is not None and not os.path.lexists(source.expanduser()):
+        context.fail(f"path {source} not exists")
+    folder = folder.expanduser().absolute() if folder else Path(tempfile.mkdtemp(prefix="bitdust-demo-"))
+    source = Path(os.path.abspath(source.expanduser())) if source else standard_library(folder)
     network = Devnet(
         folder / "network", SUPPLIERS, **_spaces(source), register_customers=False, say=context.output.line
     )
@@ -89,9 +89,18 @@ def demo(context: Context, source: Path | None, keep: bool, folder: Path | None)
     context.output.line("all of it is true: the demo succeeded")
 
 
-def default_source() -> Path:
-    """A real tree that is on every machine with Python: its standard library."""
-    return Path(sysconfig.get_paths()["stdlib"])
+def standard_library(folder: Path) -> Path:
+    """
+    A real tree that is on every machine with Python: its standard library, without its tests and what was
+    installed into it.
+
+    It is copied first: the very nodes of the demo may add compiled modules to the original meanwhile.
+    """
+    original = Path(sysconfig.get_paths()["stdlib"])
+    copy = folder / original.name
+    left_out = shutil.ignore_patterns("site-packages", "dist-packages", "test")
+    shutil.copytree(original, copy, symlinks=True, ignore=left_out)
+    return copy
 
 
 def _spaces(source: Path) -> dict[str, Any]:
