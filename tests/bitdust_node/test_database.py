@@ -45,7 +45,7 @@ class DatabaseTests(SynchronousTestCase):
     def now(self, coroutine: Coroutine[Any, Any, object]) -> object:
         return self.successResultOf(Deferred.fromCoroutine(coroutine))
 
-    def fails(self, coroutine: object, error: type[Exception]) -> Exception:
+    def fails(self, coroutine: Coroutine[Any, Any, object], error: type[Exception]) -> Exception:
         failure = self.failureResultOf(Deferred.fromCoroutine(coroutine), error)
         assert isinstance(failure.value, error)
         return failure.value
