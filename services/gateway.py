@@ -1,0 +1,165 @@
+"""
+service_gateway: packets between this node and its peers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from bitdust_node.api.registry import method
+from bitdust_node.errors import BitDustError
+from bitdust_node.identity.names import NodeId
+from bitdust_node.identity.resolver import Resolver
+from bitdust_node.process import Process
+from bitdust_node.router.router import Router
+from bitdust_node.router.transport import PacketTransport, Session
+from bitdust_node.service import Service
+
+NEEDS = ("service_gateway",)
+#: Contract names of the states of a session.
+STATUS = {"CONNECTED": "active", "NEW": "connecting", "GREETING": "connecting", "CHECKING": "connecting"}
+
+
+class Gateway(Service):
+    """
+    The router and what it shows of itself.
+    """
+
+    name: ClassVar[str] = "gateway"
+    depends: ClassVar[tuple[str, ...]] = ("network",)
+    needs_identity: ClassVar[bool] = True
+
+    def __init__(self, router: Router, resolver: Resolver, process: Process) -> None:
+        self._router = router
+        self._resolver = resolver
+        self._process = process
+
+    async def stop(self) -> None:
+        await self._router.stop()
+
+    def network_configuration(self) -> dict[str, Any]:
+        return {"session_key_type": "TLS 1.3", "transports": [each.scheme for each in self._router.transports]}
+
+    @method("GET", "/packet/list/v1", "GET /pkt/l", needs=NEEDS)
+    async def packets_list(self) -> list[dict[str, Any]]:
+        """
+        Requests that are waiting for their answers, and those of others that are being answered.
+        """
+        found: list[dict[str, Any]] = []
+        for outgoing in self._router.asked():
+            found.append(
+                {
+                    "direction": "outgoing",
+                    "command": outgoing.command.name,
+                    "packet_id": str(outgoing.id),
+                    "label": outgoing.command.name,
+                    "target": self._idurl(outgoing.peer),
+                    "description": str(outgoing.machine.state).upper(),
+                    "response_timeout": int(outgoing.timeout),
+                    "items": [self._item(outgoing.id, outgoing.session, outgoing.size)] if outgoing.session else [],
+                }
+            )
+        for incoming in self._router.answering():
+            item = self._item(incoming.ask.id, incoming.session, len(incoming.ask.question))
+            size = item.pop("bytes_sent")
+            found.append(
+                {
+                    "direction": "incoming",
+                    "label": incoming.ask.command,
+                    "target": self._idurl(incoming.session.peer_id),
+                    "timeout": 0,
+                    **item,
+                    "bytes_received": size,
+                }
+            )
+        return found
+
+    @method("GET", "/packet/stats/v1", "GET /packet/info/v1", "GET /pkt/i", needs=NEEDS)
+    async def packets_stats(self) -> dict[str, Any]:
+        """
+        Traffic counters since the start, by peer too, and the longest time in seconds that the node was busy.
+        """
+        traffic = self._router.traffic
+        came, went = traffic.totals(self._router.sessions())
+        documents = self._resolver.documents()
+        incoming = {
+            "total_bytes": came.total(),
+            "unknown_bytes": 0,
+            "total_packets": traffic.incoming.packets,
+            "unknown_packets": traffic.incoming.unknown,
+            "failed_packets": traffic.incoming.failed,
+            "identity_cache_count": len(documents),
+            "identity_cache_fails": 0,
+            "identity_cache_bytes": sum(len(document.xml) for document in documents),
+            "peers": {self._idurl(peer): size for peer, size in came.items()},
+        }
+        outgoing = {
+            "total_bytes": went.total(),
+            "unknown_bytes": 0,
+            "total_packets": traffic.outgoing.packets,
+            "unknown_packets": traffic.outgoing.unknown,
+            "failed_packets": traffic.outgoing.failed,
+            "peers": {self._idurl(peer): size for peer, size in went.items()},
+        }
+        return {"in": incoming, "out": outgoing, "worst_lag": round(self._process.worst_lag, 6)}
+
+    @method("GET", "/connection/list/v1", "GET /con/l", needs=NEEDS)
+    async def connections_list(self, protocols: list[str] | None = None) -> list[dict[str, Any]]:
+        """
+        Open sessions of all transports, or of those named; unknown names are skipped.
+        """
+        return [
+            {
+                "status": STATUS.get(session.state, "unknown"),
+                "state": session.state,
+                "proto": session.scheme,
+                "host": session.remote,
+                **self._who(session),
+                "bytes_sent": session.bytes_out,
+                "bytes_received": session.bytes_in,
+            }
+            for transport in self._chosen(protocols)
+            for session in transport.sessions()
+        ]
+
+    @method("GET", "/stream/list/v1", "GET /str/l", needs=NEEDS)
+    async def streams_list(self, protocols: list[str] | None = None) -> list[dict[str, Any]]:
+        """
+        Streams of bulk data in the open sessions; how long a stream will be is not known to the node.
+        """
+        return [
+            {
+                "proto": session.scheme,
+                "stream_id": stream.id,
+                "type": "in" if stream.incoming else "out",
+                "bytes_current": stream.bytes_in + stream.bytes_out,
+                "bytes_total": -1,
+                "progress": "",
+                **self._who(session),
+            }
+            for transport in self._chosen(protocols)
+            for session in transport.sessions()
+            for stream in session.streams
+        ]
+
+    def _chosen(self, protocols: list[str] | None) -> list[PacketTransport]:
+        return [each for each in self._router.transports if not protocols or each.scheme in protocols]
+
+    def _who(self, session: Session) -> dict[str, str]:
+        try:
+            return {"global_id": session.document.global_id, "idurl": session.document.idurl}
+        except BitDustError:
+            return {"global_id": "", "idurl": ""}
+
+    def _idurl(self, peer: NodeId) -> str:
+        document = self._resolver.cached(peer)
+        return document.idurl if document else peer
+
+    def _item(self, id: int, session: Session, size: int) -> dict[str, Any]:
+        return {
+            "transfer_id": str(id),
+            "proto": session.scheme,
+            "host": session.remote,
+            "size": size,
+            "bytes_sent": size,
+        }
