@@ -24,6 +24,12 @@ class FolderLock:
         os.ftruncate(self._file, 0)
         os.write(self._file, str(os.getpid()).encode())
 
+    def fileno(self) -> int:
+        """
+        The descriptor of the file, -1 after the release.
+        """
+        return self._file
+
     def release(self) -> None:
         """
         Let others have the directory.

@@ -23,6 +23,8 @@ from bitdust_node.events import Event, Events
 #: Bytes after which a file is put aside as `.1`, and how many such files are kept.
 SIZE_LIMIT = 8 * 1024 * 1024
 KEPT = 3
+#: Whose common words are left out: they tell of each connection.
+CHATTY = ("twisted", "log_legacy", "autobahn", "txaio")
 #: From this `logs/debug-level` on the debug messages are written too.
 DEBUG_LEVEL = 8
 
@@ -35,6 +37,8 @@ class NodeLog:
     def __init__(self, folder: Path) -> None:
         self._file = _open(folder / "node.log")
         self._level = LogLevelFilterPredicate(defaultLogLevel=LogLevel.info)
+        for name in CHATTY:
+            self._level.setLogLevelForNamespace(name, LogLevel.warn)
         file: Any = self._file
         self._observer = FilteringLogObserver(textFileLogObserver(file), [self._level])
         globalLogPublisher.addObserver(self._observer)

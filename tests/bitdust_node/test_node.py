@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from bitdust_node.api.registry import method
 from bitdust_node.config.config import Config
 from bitdust_node.errors import Closed, Conflict
+from bitdust_node.events import Events
 from bitdust_node.node import Node
 from bitdust_node.process import Process
 from bitdust_node.service import Service
@@ -224,6 +225,25 @@ class ApiTests(TestCase):
         self.assertEqual((await self.ask("automat_info", index=network["index"]))["result"]["id"], "service_network")
         for arguments in ({}, {"index": 1, "automat_id": "node"}, {"index": 10**9}, {"automat_id": "x"}):
             self.assertEqual((await self.ask("automat_info", **arguments))["status"], "ERROR")
+
+    async def test_automat_events(self) -> None:
+        seen: list[Any] = []
+        self.node.parts.make(Events).subscribe(lambda event: seen.append((event.event_id, event.data)))
+        answer = await self.ask("automat_events_start", automat_id="service_network")
+        self.assertTrue(answer["result"]["events"])
+        self.node.services.switch("network", False)
+        await self.node.services.settled()
+        changes = [data for name, data in seen if name == "state-changed"]
+        self.assertEqual(
+            [(change["oldstate"], change["newstate"]) for change in changes],
+            [("ON", "INFLUENCE"), ("INFLUENCE", "STOPPING"), ("STOPPING", "OFF")],
+        )
+        self.assertEqual((changes[0]["id"], changes[0]["event"]), ("service_network", "stop"))
+        answer = await self.ask("automat_events_stop", automat_id="service_network")
+        self.assertFalse(answer["result"]["events"])
+        self.node.services.switch("network", True)
+        await self.node.services.settled()
+        self.assertEqual(len([name for name, _ in seen if name == "state-changed"]), 3)
 
 
 class WatchdogTests(SynchronousTestCase):
