@@ -5,7 +5,6 @@ service_backup_db: the catalog of the own files, and its methods of the API.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -54,21 +53,16 @@ class BackupDb(Service):
         folder: DataFolder,
         clock: Clock,
     ) -> None:
-        self._list_files, self._customer, self._catalog, self._running = list_files, customer, catalog, running
+        self._list_files, self._catalog, self._running = list_files, catalog, running
         self._me, self._config, self._folder = me, config, folder
-        self._undo: Callable[[], None] | None = None
         #: Tells suppliers what is deleted.
         self.deletions = Deletions(catalog, customer, motion, clock)
 
     async def start(self) -> None:
         await self._catalog.open()
-        self._undo = self._customer.observe(self.deletions.soon)
         self.deletions.start()
 
     async def stop(self) -> None:
-        if self._undo is not None:
-            self._undo()
-            self._undo = None
         await self.deletions.stop()
 
     # for other services
@@ -174,7 +168,6 @@ class BackupDb(Service):
         for transfer in list(self._running.below(item.alias, item.path)):
             transfer.cancel()
         await self._catalog.delete(item)
-        self.deletions.soon()
         told = self._name(item)
         told["path_id"] = told["global_id"]
         del told["key_id"]

@@ -161,7 +161,7 @@ class Catalog:
             )
             return versions
 
-        return await self._change(change)
+        return await self._bury(change)
 
     # versions and pieces
 
@@ -230,7 +230,7 @@ class Catalog:
                 bury(c, [row[0] for row in rows], now)
                 c.executemany("DELETE FROM versions WHERE id = ?", rows)
 
-        await self._change(change)
+        await self._bury(change)
 
     async def note_piece(self, piece: Piece) -> None:
         """
@@ -254,7 +254,7 @@ class Catalog:
                 )
             count_missing(c, piece.version)
 
-        await self._change(change)
+        await self._bury(change)
 
     async def mark_piece(self, version: bytes, number: int, node_id: str, state: PieceState) -> None:
         """
@@ -290,7 +290,7 @@ class Catalog:
             c.execute("DELETE FROM versions WHERE id = ?", (version,))
             c.execute("DELETE FROM tasks WHERE id = ?", (task,))
 
-        await self._change(change)
+        await self._bury(change)
 
     async def drop_unfinished(self) -> int:
         """
@@ -304,7 +304,7 @@ class Catalog:
             c.execute("DELETE FROM versions WHERE state = 'uploading'")
             return len(versions)
 
-        return await self._change(change)
+        return await self._bury(change)
 
     async def versions(self, items: Sequence[int]) -> dict[int, list[Version]]:
         """
@@ -388,6 +388,12 @@ class Catalog:
         """
         query = "SELECT node_id, sum(size) FROM pieces WHERE state = 'stored' GROUP BY node_id"
         return await self._database.read(lambda c: {str(node): int(size) for node, size in c.execute(query)})
+
+    async def _bury(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """A change that may leave tombstones."""
+        result = await self._change(change)
+        self.errands.tell()
+        return result
 
     async def _change(self, change: Callable[[sqlite3.Connection], T]) -> T:
         def counted(c: sqlite3.Connection) -> tuple[T, int]:

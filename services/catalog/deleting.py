@@ -4,6 +4,8 @@ Deletions reach all suppliers: at once those that are connected, the others when
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
@@ -31,13 +33,20 @@ class Deletions:
         self._catalog, self._customer, self._motion, self._clock = catalog, customer, motion, clock
         self._tasks = Tasks("deletions")
         self._planned: DelayedCall | None = None
+        self._at = 0.0
         self._running: Deferred[None] | None = None
+        self._again = False
+        self._undo: list[Callable[[], None]] = []
 
     def start(self) -> None:
         self._tasks = Tasks("deletions")
+        self._undo = [self._customer.observe(self.soon), self._catalog.errands.observe(self.soon)]
         self.soon()
 
     async def stop(self) -> None:
+        for undo in self._undo:
+            undo()
+        self._undo = []
         if self._planned is not None and self._planned.active():
             self._planned.cancel()
         self._planned = None
@@ -50,18 +59,26 @@ class Deletions:
         self._plan(COLLECT)
 
     def _plan(self, seconds: float) -> None:
+        at = self._clock.seconds() + seconds
         if self._planned is not None and self._planned.active():
+            if self._at <= at:
+                return
             self._planned.cancel()
-        self._planned = self._clock.callLater(seconds, self._begin)
+        self._at, self._planned = at, self._clock.callLater(seconds, self._begin)
 
     def _begin(self) -> None:
         self._planned = None
         if self._running is None:
             self._running = self._tasks.spawn("tell suppliers", self._tell())
             self._running.addCallback(self._ended)
+        else:
+            self._again = True
 
     def _ended(self, _result: object) -> None:
         self._running = None
+        if self._again:
+            self._again = False
+            self.soon()
 
     async def _tell(self) -> None:
         left = False

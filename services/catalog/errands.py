@@ -7,7 +7,7 @@ What the node still has to do: deletions that suppliers have yet to hear of, and
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from bitdust_node.clock import Clock
@@ -27,6 +27,25 @@ class Errands:
         self._database = database
         self._writer = writer
         self._clock = clock
+        self._callbacks: tuple[Callable[[], object], ...] = ()
+
+    def observe(self, callback: Callable[[], object]) -> Callable[[], None]:
+        """
+        Call back when there may be new tombstones; returns the function that ends it.
+        """
+        self._callbacks = (*self._callbacks, callback)
+
+        def undo() -> None:
+            self._callbacks = tuple(other for other in self._callbacks if other is not callback)
+
+        return undo
+
+    def tell(self) -> None:
+        """
+        Tombstones may have been written.
+        """
+        for callback in self._callbacks:
+            callback()
 
     async def tombstones(self, node_id: str | None = None, limit: int = PAGE) -> list[Tombstone]:
         """

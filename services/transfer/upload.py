@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from automats.machine import Machine
 from automats.upload import UPLOAD, Input, State
 from bitdust_node.clock import DelayedCall
-from bitdust_node.errors import BitDustError, Failed, Full, Unavailable
+from bitdust_node.errors import BitDustError, Failed, Full, Refused, Unavailable
 from bitdust_node.pieces.layout import SCHEMES, ecc_map
 from bitdust_node.tasks import Tasks
 from bitdust_node.waiting import shielded, sleep, started
@@ -330,6 +330,11 @@ class Upload:
 
     def _check_tries(self) -> None:
         """Suppliers that have no room, or fail again and again, are not worth waiting for."""
+        for number, error in self._errors.items():
+            link = self._means.customer.links.get(number)
+            if isinstance(error, Refused) and link is not None:
+                # the lease may have lapsed meanwhile
+                link.renew()
         full = next((error for error in self._errors.values() if isinstance(error, Full)), None)
         if full is not None:
             raise Full(f"too few suppliers have room for this: {full}")

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from bitdust_node.errors import BitDustError, Conflict, Full, NotFound
+from bitdust_node.waiting import started
+from services.backup_db import BackupDb
+from services.backups import Backups
+from services.customer import Customer
+from services.rebuilding import Rebuilding
+from services.transfer import source as source_module
+from tests.services.grid import GridCase, Member
+
+
+def stored_files(member: Member) -> int:
+    return sum(1 for path in member.folder.pieces.rglob("*") if path.is_file())
+
+
+class UploadCase(GridCase):
+    """Words for the tests below."""
+
+    def make_file(self, size: int = 3_000_000, name: str = "file") -> Path:
+        path = self.tmp / name
+        path.write_bytes(os.urandom(size))
+        return path
+
+    def begin(self, path: Path, remote: str, **options: Any) -> Deferred[Any]:
+        self.run_now(self.customer.get(BackupDb).file_create(remote, exist_ok=True))
+        return started(self.customer.get(Backups).file_upload_start(str(path), remote, wait_result=True, **options))
+
+    def info(self, remote: str) -> dict[str, Any]:
+        return self.run_now(self.customer.get(BackupDb).file_info(remote))
+
+
+class UploadAccidents(UploadCase):
+    """What may go wrong while a file is stored."""
+
+    def test_missing_local_file(self) -> None:
+        self.run_now(self.customer.get(BackupDb).file_create("x"))
+        with self.assertRaises(NotFound) as caught:
+            self.run_now(self.customer.get(Backups).file_upload_start("/nowhere/at/all", "x"))
+        self.assertIn("local file or folder not exist", str(caught.exception))
+
+    def test_not_registered(self) -> None:
+        with self.assertRaises(NotFound) as caught:
+            self.run_now(self.customer.get(Backups).file_upload_start(str(self.make_file()), "nothing"))
+        self.assertIn("was not registered yet", str(caught.exception))
+
+    def test_my_data_off(self) -> None:
+        self.customer.switches.off.add("my_data")
+        path = self.make_file(10)
+        with self.assertRaises(BitDustError) as caught:
+            self.run_now(self.begin(path, "x"))
+        self.assertEqual(str(caught.exception), "service_my_data() is not started")
+        self.run_now(self.begin(path, ".hidden/x"))
+
+    def test_one_supplier_dead_is_made_up_for_later(self) -> None:
+        dead = self.suppliers[3]
+        dead.node.die()
+        path = self.make_file()
+        self.run_now(self.begin(path, "x"))
+        self.assertEqual(self.info("x")["versions"][0]["delivered"], "75%")
+        self.assertEqual(stored_files(dead), 0)
+        self.run_now(dead.node.start())
+        self.until(lambda: len(self.customer.get(Customer).connected()) == 4)
+        self.until(lambda: self.info("x")["versions"][0]["delivered"] == "100%")
+        self.assertEqual(stored_files(dead), 1)
+        # the piece that was made anew is as good as the others
+        self.until(lambda: not self.customer.get(Rebuilding).busy)
+        survivors = [next(member for member in self.suppliers if member is not dead), dead]
+        for member in self.suppliers:
+            if member not in survivors:
+                member.node.die()
+        self.assertEqual(self.download("x").read_bytes(), path.read_bytes())
+
+    def test_two_suppliers_dead_waits_then_goes_on(self) -> None:
+        for member in self.suppliers[2:]:
+            member.node.die()
+        path = self.make_file()
+        done = self.begin(path, "x")
+        for _ in range(100):
+            self.clock.advance(0.5)
+        self.assertFalse(done.called)
+        (running,) = self.run_now(self.customer.get(Backups).files_uploads())["running"]
+        self.assertEqual(running["closed"], True)
+        for member in self.suppliers[2:]:
+            self.run_now(member.node.start())
+        self.run_now(done)
+        self.until(lambda: self.info("x")["versions"][0]["delivered"] == "100%")
+        self.assertEqual(self.download("x").read_bytes(), path.read_bytes())
+
+    def test_suppliers_never_come(self) -> None:
+        for member in self.suppliers[1:]:
+            member.node.die()
+        done = self.begin(self.make_file(), "x")
+        with self.assertRaises(BitDustError) as caught:
+            self.run_now(done, seconds=2000, step=1)
+        self.assertIn("are needed", str(caught.exception))
+        self.assertEqual(self.info("x")["versions"], [])
+        self.assertEqual(self.run_now(self.customer.catalog.errands.tasks("upload")), [])
+
+    def test_supplier_dies_in_the_middle(self) -> None:
+        path = self.make_file(8_000_000)
+        done = self.begin(path, "x")
+        upload = next(iter(self.customer.running.uploads.values()))
+        self.until(lambda: upload.bytes_processed > 0 or done.called, step=0.001)
+        self.suppliers[1].node.die()
+        self.run_now(done)
+        self.assertIn(self.info("x")["versions"][0]["delivered"], ("75%", "100%"))
+        self.assertEqual(self.download("x").read_bytes(), path.read_bytes())
+
+    def test_source_changes_while_it_is_read(self) -> None:
+        path = self.make_file(6_000_000)
+        real = os.read
+        changed = []
+
+        def read(fd: int, size: int) -> bytes:
+            if not changed:
+                changed.append(1)
+                with path.open("ab") as file:
+                    file.write(b"more")
+            return real(fd, size)
+
+        self.patch(source_module.os, "read", read)
+        with self.assertRaises(Conflict) as caught:
+            self.run_now(self.begin(path, "x"))
+        self.assertIn("was changed while it was read", str(caught.exception))
+        self.assertEqual(self.info("x")["versions"], [])
+        self.until(lambda: all(stored_files(member) == 0 for member in self.suppliers))
+
+    def test_cancel(self) -> None:
+        done = self.begin(self.make_file(8_000_000), "x")
+        done.addErrback(lambda _: None)
+        upload = next(iter(self.customer.running.uploads.values()))
+        self.until(lambda: upload.bytes_processed > 0, step=0.001)
+        stopped = self.run_now(self.customer.get(Backups).file_upload_stop("x"))
+        self.assertEqual(len(stopped.result), 1)
+        self.until(lambda: not self.customer.running.uploads)
+        self.assertEqual(self.info("x")["versions"], [])
+        self.until(lambda: all(stored_files(member) == 0 for member in self.suppliers))
+        with self.assertRaises(NotFound):
+            self.run_now(self.customer.get(Backups).file_upload_stop("x"))
+
+    def test_lease_that_was_lost_is_asked_for_again(self) -> None:
+        for member in self.suppliers[:2]:
+            for lease in member.services[0].leases():
+                self.run_now(member.services[0].keeping.leases.cancel(lease.customer))
+        path = self.make_file()
+        self.run_now(self.begin(path, "x"))
+        self.assertEqual(self.download("x").read_bytes(), path.read_bytes())
+
+    def test_restart_takes_the_task_up_again(self) -> None:
+        path = self.make_file(8_000_000)
+        done = self.begin(path, "x")
+        done.addErrback(lambda _: None)
+        upload = next(iter(self.customer.running.uploads.values()))
+        self.until(lambda: upload.bytes_processed > 0, step=0.001)
+        self.run_now(self.customer.stop())
+        self.customer.make()
+        self.run_now(self.customer.start())
+        self.assertEqual(len(self.customer.running.uploads), 1)
+        self.until(lambda: not self.customer.running.uploads)
+        (version,) = self.info("x")["versions"]
+        self.assertEqual(version["delivered"], "100%")
+        self.assertEqual(self.download("x").read_bytes(), path.read_bytes())
+        # nothing of the first try is left
+        self.until(lambda: all(stored_files(member) == 1 for member in self.suppliers))
+
+    def test_delete_reaches_those_who_were_away(self) -> None:
+        path = self.make_file()
+        self.run_now(self.begin(path, "x"))
+        away = self.suppliers[0]
+        away.node.die()
+        self.until(lambda: len(self.customer.get(Customer).connected()) == 3)
+        self.run_now(self.customer.get(BackupDb).file_delete("x"))
+        self.until(lambda: all(stored_files(member) == 0 for member in self.suppliers[1:]))
+        self.assertEqual(stored_files(away), 1)
+        self.run_now(away.node.start())
+        self.until(lambda: stored_files(away) == 0)
+        self.until(lambda: self.run_now(self.customer.catalog.errands.tombstones()) == [])
+
+    def test_only_the_newest_versions_are_kept(self) -> None:
+        for text in (b"1", b"2", b"3"):
+            path = self.tmp / "file"
+            path.write_bytes(text)
+            self.run_now(self.begin(path, "x"))
+            self.clock.advance(2)
+        versions = self.info("x")["versions"]
+        self.assertEqual(len(versions), 2)
+        self.assertEqual(self.download("x").read_bytes(), b"3")
+        name = versions[1]["backup_id"].rpartition("/")[2]
+        self.assertEqual(self.download(f"x#{name}", "old").read_bytes(), b"2")
+        self.until(lambda: all(stored_files(member) == 2 for member in self.suppliers))
+
+    def test_supplier_that_lost_its_disk(self) -> None:
+        path = self.make_file()
+        self.run_now(self.begin(path, "x"))
+        lost = self.suppliers[2]
+        lost.node.die()
+        self.until(lambda: len(self.customer.get(Customer).connected()) == 3)
+        customer_id = self.customer.node.node_id
+        self.run_now(lost.services[0].keeping._removal.remove(customer_id, None))
+        self.run_now(lost.node.start())
+        self.until(lambda: stored_files(lost) == 1)
+        self.until(lambda: self.info("x")["versions"][0]["delivered"] == "100%")
+
+
+class NoRoom(UploadCase):
+    """Suppliers with little room."""
+
+    needed = "4 MB"
+
+    def test_quota_is_a_clear_error(self) -> None:
+        done = self.begin(self.make_file(6_000_000), "large")
+        with self.assertRaises(Full) as caught:
+            self.run_now(done, seconds=30)
+        self.assertIn("room", str(caught.exception))
+        path = self.make_file(500_000, "small")
+        self.run_now(self.begin(path, "small"))
+        self.assertEqual(self.download("small").read_bytes(), path.read_bytes())
+        self.assertEqual(self.info("large")["versions"], [])
