@@ -90,8 +90,8 @@ class Join:
         self.machine.feed(Input.START)
 
     async def stop(self) -> None:
+        # not closed here: a caller of `connected` may come from inside a row, and then STOP has to wait for its end
         self.machine.feed(Input.STOP)
-        self.machine.close()
         await self._tasks.stop()
 
     def met(self) -> None:
