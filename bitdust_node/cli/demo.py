@@ -120,7 +120,7 @@ class Demo:
         self._report = Report()
 
     def run(self) -> str:
-        self._timed("network of real nodes", self._network.start, f"{len(self._network.nodes)} processes")
+        self._timed("network", self._network.start, "real processes on 127.0.0.1")
         alice, bob = (self._network.node(name) for name in ("alice", "bob"))
         self._timed("identities", lambda: self._register(alice, bob), f"{alice.name} and {bob.name}")
         self._timed("suppliers hired", lambda: self._network.await_hired(alice), f"{SUPPLIERS} by alice")
@@ -130,7 +130,7 @@ class Demo:
         victims = self._kill_some()
         self._download(alice, size)
         found = self._timed("every byte compared", lambda: differences(self._source, self._restored()))
-        self._report.add("who was killed", ", ".join(victims))
+        self._report.add("who was killed", f"{' and '.join(victims)}, by kill -9 after the upload")
         self._report.add("differences", "; ".join(found[:5]) if found else "none")
         self._report.show(self._output)
         return f"{len(found)} differences: {'; '.join(found[:5])}" if found else ""

@@ -78,7 +78,7 @@ def storage(context: Context) -> None:
     for name, space in spaces.items():
         context.output.line(f"{name}:")
         for field, value in space.items():
-            if isinstance(value, int) and not isinstance(value, bool) and not field.endswith(("_num", "_number")):
+            if isinstance(value, int) and (field.endswith("_size") or f"{field}_str" in space):
                 context.output.line(f"    {field}: {size_text(value)}")
             elif not isinstance(value, list | dict) and not field.endswith("_str"):
                 context.output.line(f"    {field}: {value}")

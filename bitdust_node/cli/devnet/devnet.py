@@ -5,6 +5,7 @@ A private network of real processes on 127.0.0.1: an identity server, DHT seeds,
 from __future__ import annotations
 
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -68,6 +69,7 @@ class Devnet:
         self._say = say
         self._stopping = threading.Event()
         self._lock = threading.Lock()
+        self._children: list[subprocess.Popen[bytes]] = []
 
     def node(self, name: str) -> DevnetNode:
         for node in self.nodes:
@@ -110,8 +112,8 @@ class Devnet:
             end = time.monotonic() + seconds
             while self._any_left() and time.monotonic() < end:
                 time.sleep(_POLL)
+        self._reap()
         for node in self.nodes:
-            node.reap()
             node.pid = 0
         if (self.folder / FILE).exists():
             self._save()
@@ -121,8 +123,8 @@ class Devnet:
         node = self.node(name)
         node.signal(signal.SIGKILL)
         while node.running:
+            self._reap()
             time.sleep(_POLL)
-        node.reap()
         node.pid = 0
         self._save()
 
@@ -248,6 +250,7 @@ class Devnet:
             if self._stopping.is_set():
                 raise Closed("the network was stopped")
             process = spawn(Path(node.base))
+            self._children.append(process)
             node.pid = process.pid
         self._save()
         self.until(
@@ -270,10 +273,12 @@ class Devnet:
             pool.shutdown(wait=False, cancel_futures=True)
 
     def _any_left(self) -> bool:
-        for node in self.nodes:
-            if node.pid:
-                node.reap()
+        self._reap()
         return any(node.running for node in self.nodes)
+
+    def _reap(self) -> None:
+        """Take note of those of our children that have ended; until then they count as processes."""
+        self._children = [child for child in self._children if child.poll() is None]
 
     def _save(self) -> None:
         with self._lock:

@@ -49,13 +49,6 @@ class DevnetNode:
             except ProcessLookupError:
                 return
 
-    def reap(self) -> None:
-        """Forget a process that has ended, if it was our child."""
-        try:
-            os.waitpid(self.pid, os.WNOHANG)
-        except ChildProcessError:
-            return
-
     def describe(self) -> dict[str, Any]:
         """What stands in `devnet.json`."""
         return asdict(self) | {
