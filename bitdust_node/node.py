@@ -4,10 +4,11 @@ One node: everything that runs on one data directory, started in order and stopp
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -40,6 +41,7 @@ from bitdust_node.network import Network
 from bitdust_node.paths import DataFolder
 from bitdust_node.plugins import plugins
 from bitdust_node.process import Process
+from bitdust_node.service import Service
 from bitdust_node.services import Services
 from bitdust_node.tasks import Tasks
 from bitdust_node.threads import ThreadWorkers, Workers
@@ -49,6 +51,12 @@ from bitdust_node.watchdog import Watchdog
 WORKERS = 4
 #: Seconds between a wish to stop and the stop: enough to send the answer to whoever wished it.
 FAREWELL = 0.2
+
+
+class Closable(Protocol):
+    """A part that holds something open until the node ends."""
+
+    async def close(self) -> None: ...
 
 
 class Node:
@@ -200,7 +208,7 @@ class Node:
         workers = ThreadWorkers(self._reactor, WORKERS)
         self._closing("workers", workers.stop)
         state_db = StateDb(self.parts.make(DataFolder).state_db, workers)
-        self._closing("state database", state_db.close)
+        self._closing("parts", self._close_parts)
         process = Process(os.getpid(), self._reactor.seconds(), self.request_stop, self.request_restart)
         watchdog = Watchdog(self._reactor, process)
         watchdog.start()
@@ -263,6 +271,14 @@ class Node:
             except Exception:  # noqa: BLE001 - what follows must be closed too
                 self.log.failure("{what} could not be closed", Failure(), what=what)
         self._machine.feed(Input.DOWN)
+
+    async def _close_parts(self) -> None:
+        """
+        What was made for many to use belongs to nobody else: databases, for one. Newest first.
+        """
+        for part in reversed(list(self.parts)):
+            if inspect.iscoroutinefunction(getattr(type(part), "close", None)) and not isinstance(part, Service):
+                await cast(Closable, part).close()
 
     def _closing(self, what: str, close: Callable[[], Awaitable[object] | object]) -> None:
         self._open_parts.append((what, close))
