@@ -38,7 +38,7 @@ class Gateway(Service):
         await self._router.stop()
 
     def network_configuration(self) -> dict[str, Any]:
-        return {"session_key_type": "TLS 1.3", "transports": [each.scheme for each in self._router.transports]}
+        return {"session_key_type": "AES", "transports": [each.scheme for each in self._router.transports]}
 
     @method("GET", "/packet/list/v1", "GET /pkt/l", needs=NEEDS)
     async def packets_list(self) -> list[dict[str, Any]]:

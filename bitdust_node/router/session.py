@@ -276,14 +276,14 @@ class Session:
         self.queued = 0
         self._ready.clear()
         self._held.clear()
+        for callback in self.on_closed:
+            callback(self, self._reason)
+        streams, self._streams = self._streams, {}
+        for stream in streams.values():
+            stream.broke(self._reason if isinstance(self._reason, Closed) else Closed(str(self._reason)))
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.errback(self._reason)
-        for stream in list(self._streams.values()):
-            stream.broke(self._reason if isinstance(self._reason, Closed) else Closed(str(self._reason)))
-        self._streams.clear()
-        for callback in self.on_closed:
-            callback(self, self._reason)
 
     def say_bye(self) -> None:
         self._pipe.write(encode(Kind.BYE, 0, str(self._reason).encode("utf-8")[:500]))

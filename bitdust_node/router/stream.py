@@ -66,6 +66,7 @@ class SessionStream:
         "_credit",
         "_discarding",
         "_eaten",
+        "_end_due",
         "_error",
         "_incoming",
         "_machine",
@@ -94,6 +95,7 @@ class SessionStream:
         self._incoming: deque[bytes] = deque()
         self._reader: Deferred[None] | None = None
         self._discarding = False
+        self._end_due = False
         self._error: BitDustError | None = None
 
     @property
@@ -266,7 +268,9 @@ class SessionStream:
     # --- actions of automats/stream.py ---
 
     def send_end(self) -> None:
-        if not self._queue:
+        if self._queue:
+            self._end_due = True
+        else:
             self._carrier.push(Kind.END, self.id)
 
     def end_reading(self) -> None:
@@ -290,13 +294,15 @@ class SessionStream:
         self._wake()
 
     def leave(self) -> None:
-        if not self._queue:
+        # what was written before the end is still to be sent
+        if not self._queue or self._machine.state is State.BROKEN:
             self._carrier.forget(self)
 
     # ---
 
     def _drained(self) -> None:
-        if self._machine.state in (State.ONLY_READING, State.DONE):
+        if self._end_due:
+            self._end_due = False
             self._carrier.push(Kind.END, self.id)
         if self._machine.state is State.DONE:
             self._carrier.forget(self)

@@ -1,0 +1,112 @@
+"""
+The transport over TCP passes the suite of all transports on real sockets.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
+from twisted.trial.unittest import TestCase
+
+from automats.registry import Automats
+from bitdust_node.config.config import Config
+from bitdust_node.errors import Invalid
+from bitdust_node.network import Network
+from bitdust_node.router.admission import Admission
+from bitdust_node.router.entrance import STRANGERS, Strangers
+from bitdust_node.router.session import LIMITS, Limits
+from bitdust_node.threads import InlineWorkers
+from tests.keys import test_document
+from tests.network import FakeMe, FakeResolver
+from tests.transports.suite import CLOCK, End, TransportSuite, other_device
+from transports.tcp import INTERFACE, PORT, TcpTransport, split
+from transports.tls import Connections
+
+
+class Raw(Protocol):
+    def abort(self) -> None:
+        assert self.transport is not None
+        self.transport.abortConnection()  # type: ignore[attr-defined]
+
+
+class Tcp(TransportSuite, TestCase):
+    async def end(self, number: int, resolver: FakeResolver, strangers: Strangers, limits: Limits) -> End:
+        me: Any = FakeMe(number, test_document(number), CLOCK.seconds())
+        known: Any = resolver
+        automats = Automats()
+        config = Config(None, {INTERFACE: "127.0.0.1"})
+        admission = Admission(me, known, InlineWorkers(), CLOCK)
+        transport = TcpTransport(Network(reactor), config, me, admission, CLOCK, automats, strangers, limits)
+        end = End(transport, me, "", automats)
+        await transport.listen(end.came.put)  # type: ignore[arg-type]
+        assert transport.address is not None
+        self.assertIn(str(config.number(PORT)), transport.address)
+        end.contact = f"tcp://{transport.address}"
+        return end
+
+    async def steal(self, end: End) -> None:
+        await end.transport.close()
+        end.transport._connections = Connections(other_device())
+        await end.transport.listen(end.came.put)
+        end.contact = f"tcp://{end.transport.address}"
+
+    async def raw(self, end: End) -> Any:
+        host, port = split(end.contact)
+        return await Network(reactor).connect_tcp(host, port, Factory.forProtocol(Raw))
+
+    async def test_port_that_is_taken(self) -> None:
+        """Two transports of the suite have the same port in their options: the second takes a free one."""
+        a, b = await self.ends(2)
+        self.assertNotEqual(a.contact, b.contact)
+
+    async def test_rubbish_instead_of_tls(self) -> None:
+        a, b = await self.ends(2)
+        for rubbish in (b"GET / HTTP/1.1\r\n\r\n", bytes(1000), b"\x16\x03\x01\xff\xff" + bytes(70_000)):
+            raw = await self.raw(b)
+            raw.transport.write(rubbish)
+            raw.transport.loseConnection()
+        await self.join(a, b)
+
+    async def test_only_tls_1_3(self) -> None:
+        [a] = await self.ends(1)
+        host, port = split(a.contact)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        client = context.wrap_bio(incoming, outgoing)
+        with self.assertRaises(ssl.SSLWantReadError):
+            client.do_handshake()
+
+        class Old(Protocol):
+            def connectionMade(self) -> None:
+                self.transport.write(outgoing.read())  # type: ignore[union-attr]
+
+            def dataReceived(self, data: bytes) -> None:
+                incoming.write(data)
+
+            def connectionLost(self, reason: Any = None) -> None:
+                done.callback(None)
+
+        done: Deferred[None] = Deferred()
+        await Network(reactor).connect_tcp(host, port, Factory.forProtocol(Old))
+        await done
+        with self.assertRaises(ssl.SSLError) as caught:
+            client.do_handshake()
+        self.assertNotIsInstance(caught.exception, ssl.SSLWantReadError)
+
+    async def test_contacts(self) -> None:
+        self.assertEqual(split("tcp://1.2.3.4:7771"), ("1.2.3.4", 7771))
+        self.assertEqual(split("tcp://[::1]:1"), ("::1", 1))
+        for wrong in ("tcp://", "tcp://host", "tcp://host:0", "tcp://host:70000", "tcp://:5", "tcp://host:-1"):
+            with self.assertRaises(Invalid):
+                split(wrong)
+
+    def test_defaults_are_generous(self) -> None:
+        self.assertGreaterEqual(STRANGERS.burst, 200)
+        self.assertGreaterEqual(LIMITS.streams, 1024)
