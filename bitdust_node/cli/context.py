@@ -71,6 +71,12 @@ class Context:
             told = self.client.call(name, timeout, **arguments)
         except BitDustError as error:
             self.fail(str(error))
+        return self.show(told)
+
+    def show(self, told: dict[str, Any]) -> Any:
+        """
+        Show the status and message of an answer, and give its result; an ERROR answer ends with code 1.
+        """
         if told.get("status") != "OK":
             self.fail("; ".join(map(str, told.get("errors", []))))
         if self.output.as_json:

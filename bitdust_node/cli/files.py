@@ -5,16 +5,19 @@ Commands for files.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from bitdust_node.cli.client import ApiClient
 from bitdust_node.cli.context import Context, pass_context
 from bitdust_node.cli.groups import Spellings
 from bitdust_node.cli.output import Cell, size_text
 from bitdust_node.cli.progress import download_bytes, upload_bytes, watched
 from bitdust_node.cli.trees import tree_bytes
+from bitdust_node.errors import BitDustError
 
 _COLUMNS: list[tuple[str, Cell]] = [
     ("type", "type"),
@@ -81,11 +84,11 @@ def upload(context: Context, local_path: str, remote_path: str, wait: bool) -> N
     context.ask("file_create", 60, remote_path=remote_path, as_folder=as_folder, exist_ok=True)
 
     def act() -> Any:
-        return context.tell("file_upload_start", local_path=source, remote_path=remote_path, wait_result=wait)
+        return context.client.call("file_upload_start", local_path=source, remote_path=remote_path, wait_result=wait)
 
     show = wait and context.output.terminal
     total = tree_bytes(Path(source)) if show else 0
-    watched(context.client, f"uploading {Path(source).name}", total, upload_bytes(source), act, show)
+    _show_moved(context, f"uploading {Path(source).name}", total, upload_bytes(source), act, show)
 
 
 @file.named("download", "down", "load", "request", "read", "restore")
@@ -105,9 +108,19 @@ def download(context: Context, remote_path: str, local_path: str | None, wait: b
         total = int((context.ask("file_info", 30, remote_path=remote_path) or {}).get("size") or 0)
 
     def act() -> Any:
-        return context.tell("file_download_start", **arguments)
+        return context.client.call("file_download_start", **arguments)
 
-    watched(context.client, f"downloading {remote_path}", max(total, 0), download_bytes, act, show)
+    _show_moved(context, f"downloading {remote_path}", max(total, 0), download_bytes, act, show)
+
+
+def _show_moved(
+    context: Context, what: str, total: int, done: Callable[[ApiClient], int], act: Callable[[], Any], show: bool
+) -> None:
+    try:
+        told = watched(context.client, what, total, done, act, show)
+    except BitDustError as error:
+        context.fail(str(error))
+    context.show(told)
 
 
 @file.named("cancel", "abort")
