@@ -6,19 +6,18 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from OpenSSL import SSL
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import CannotListenError, ConnectError
-from twisted.internet.interfaces import IAddress, IHandshakeListener, IPushProducer
-from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.interfaces import IAddress, IPushProducer
+from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from twisted.protocols.tls import TLSMemoryBIOFactory, TLSMemoryBIOProtocol
-from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from automats.registry import Automats
 from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
-from bitdust_node.errors import BitDustError, Invalid, Unavailable
+from bitdust_node.errors import Invalid, Unavailable
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import NodeId
 from bitdust_node.network import Network
@@ -27,7 +26,7 @@ from bitdust_node.router.entrance import STRANGERS, Entrance, Strangers
 from bitdust_node.router.session import LIMITS, Limits, Session
 from bitdust_node.router.transport import Deliver
 from bitdust_node.waiting import within
-from transports.tls import Connections, peer_key_of
+from transports.tls import TlsProtocol, context_of
 
 PORT = "services/tcp-connections/tcp-port"
 INTERFACE = "services/network/interface"
@@ -37,15 +36,14 @@ TIMEOUT = 15.0
 BUFFER = 256 * 1024
 
 
-@implementer(IHandshakeListener, IPushProducer)
-class TcpPipe(Protocol):
+@implementer(IPushProducer)
+class TcpPipe(TlsProtocol):
     """
     One connection; a `bitdust_node.router.transport.Pipe`.
     """
 
-    transport: Any  # Twisted's TLS layer above a TCP connection; no interface names all that it can
-
-    def __init__(self, entrance: Entrance, expected: NodeId | None) -> None:
+    def __init__(self, context: SSL.Context, entrance: Entrance, expected: NodeId | None) -> None:
+        super().__init__(context, client=expected is not None)
         self.remote = ""
         self.host = ""
         self.peer_key = b""
@@ -59,35 +57,16 @@ class TcpPipe(Protocol):
         peer = self.transport.getPeer()
         self.host = peer.host
         self.remote = f"{peer.host}:{peer.port}"
-        lower = self.transport.transport
-        lower.bufferSize = BUFFER
-        lower.setTcpNoDelay(True)
+        self.transport.bufferSize = BUFFER
+        self.transport.setTcpNoDelay(True)
         if self._expected is not None:
             self.session = self._entrance.outgoing(self, self._expected)
         elif self._entrance.welcome(self.host):
             self.session = self._entrance.incoming(self)
         else:
-            self.transport.abortConnection()
-
-    def handshakeCompleted(self) -> None:
-        if self.session is None:
+            self.drop()
             return
-        try:
-            self.peer_key = peer_key_of(self.transport.getHandle())
-        except BitDustError:
-            self.abort()
-            return
-        self.transport.registerProducer(self, True)
-        self.session.opened()
-
-    def dataReceived(self, data: bytes) -> None:
-        if self.session is not None:
-            self.session.received(data)
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        session, self.session = self.session, None
-        if session is not None:
-            session.lost(f"the connection with {self.remote} was lost")
+        super().connectionMade()
 
     def pauseProducing(self) -> None:
         if self.session is not None:
@@ -100,10 +79,27 @@ class TcpPipe(Protocol):
     def stopProducing(self) -> None:
         """The connection is lost: `connectionLost` follows."""
 
+    # --- for TLS ---
+
+    def secured(self, peer_key: bytes) -> None:
+        self.peer_key = peer_key
+        self.transport.registerProducer(self, True)
+        if self.session is not None:
+            self.session.opened()
+
+    def decrypted(self, data: bytes) -> None:
+        if self.session is not None:
+            self.session.received(data)
+
+    def over(self) -> None:
+        session, self.session = self.session, None
+        if session is not None:
+            session.lost(f"the connection with {self.remote} was lost")
+
     # --- for the session ---
 
     def write(self, data: bytes) -> None:
-        self.transport.write(data)
+        self.encrypt(data)
 
     def pause_reading(self) -> None:
         self.transport.pauseProducing()
@@ -113,10 +109,10 @@ class TcpPipe(Protocol):
 
     def close(self) -> None:
         self.transport.unregisterProducer()
-        self.transport.loseConnection()
+        self.shut()
 
     def abort(self) -> None:
-        self.transport.abortConnection()
+        self.drop()
 
 
 class PipeFactory(Factory):
@@ -126,19 +122,13 @@ class PipeFactory(Factory):
 
     noisy = False
 
-    def __init__(self, entrance: Entrance, expected: NodeId | None = None) -> None:
+    def __init__(self, context: SSL.Context, entrance: Entrance, expected: NodeId | None = None) -> None:
+        self._context = context
         self._entrance = entrance
         self._expected = expected
 
     def buildProtocol(self, addr: IAddress | None) -> TcpPipe:
-        return TcpPipe(self._entrance, self._expected)
-
-
-class Plain(TLSMemoryBIOFactory):
-    """TLS without a second buffer for small writes: sessions join what is small themselves."""
-
-    protocol = TLSMemoryBIOProtocol
-    noisy = False
+        return TcpPipe(self._context, self._entrance, self._expected)
 
 
 class TcpTransport:
@@ -165,7 +155,7 @@ class TcpTransport:
         self._me = me
         self._clock = clock
         self._entrance = Entrance(self.scheme, admission, clock, automats, strangers, limits)
-        self._connections: Connections | None = None
+        self._context: SSL.Context | None = None
         self._port: Any = None
 
     @property
@@ -184,7 +174,7 @@ class TcpTransport:
         """
         Accept peers at the port of the options; when it is taken, at a free one, which is written to the options.
         """
-        factory = self._tls(PipeFactory(self._entrance), client=False)
+        factory = self._pipes()
         interface = self._config.text(INTERFACE)
         wanted = self._config.number(PORT)
         try:
@@ -198,7 +188,7 @@ class TcpTransport:
 
     async def connect(self, contact: str, peer: NodeId) -> Session:
         host, port = split(contact)
-        factory = self._tls(PipeFactory(self._entrance, peer), client=True)
+        factory = self._pipes(peer)
         return await within(self._clock, TIMEOUT, self._connect(host, port, factory), f"connecting to {contact}")
 
     async def close(self) -> None:
@@ -206,17 +196,17 @@ class TcpTransport:
         if port is not None:
             await port.stopListening()
         await self._entrance.close()
-        self._connections = None
+        self._context = None
 
     def sessions(self) -> list[Session]:
         return self._entrance.sessions()
 
-    async def _connect(self, host: str, port: int, factory: Plain) -> Session:
+    async def _connect(self, host: str, port: int, factory: PipeFactory) -> Session:
         try:
-            wrapped = await self._network.connect_tcp(host, port, factory)
+            pipe = cast(TcpPipe, await self._network.connect_tcp(host, port, factory))
         except ConnectError as error:
             raise Unavailable(f"nobody answers at {host}:{port} ({error})") from error
-        session: Session | None = cast(TcpPipe, cast(TLSMemoryBIOProtocol, wrapped).wrappedProtocol).session
+        session = pipe.session
         if session is None:
             raise Unavailable(f"{host}:{port} has closed the connection")
         try:
@@ -226,10 +216,10 @@ class TcpTransport:
             raise
         return session
 
-    def _tls(self, factory: Factory, client: bool) -> Plain:
-        if self._connections is None:
-            self._connections = Connections(self._me.device)
-        return Plain(self._connections, client, factory)
+    def _pipes(self, expected: NodeId | None = None) -> PipeFactory:
+        if self._context is None:
+            self._context = context_of(self._me.device)
+        return PipeFactory(self._context, self._entrance, expected)
 
 
 def split(contact: str) -> tuple[str, int]:

@@ -5,17 +5,15 @@ the device record. See docs/wire.md.
 
 from __future__ import annotations
 
+from typing import Any
+
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
-from twisted.internet.interfaces import (
-    IOpenSSLClientConnectionCreator,
-    IOpenSSLServerConnectionCreator,
-)
-from twisted.protocols.tls import TLSMemoryBIOProtocol
-from zope.interface import implementer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
 
-from bitdust_node.errors import Corrupt
+from bitdust_node.errors import BitDustError, Corrupt
 from bitdust_node.identity.device import DeviceKey, spki_of
 
 
@@ -42,22 +40,6 @@ def _take_any(connection: SSL.Connection, certificate: object, error: int, depth
     return True
 
 
-@implementer(IOpenSSLClientConnectionCreator, IOpenSSLServerConnectionCreator)
-class Connections:
-    """
-    Makes the TLS connections of a device for Twisted.
-    """
-
-    def __init__(self, device: DeviceKey) -> None:
-        self._context = context_of(device)
-
-    def clientConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        return SSL.Connection(self._context, None)
-
-    def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:
-        return SSL.Connection(self._context, None)
-
-
 def peer_key_of(connection: SSL.Connection) -> bytes:
     """
     The key (DER SubjectPublicKeyInfo) that the other side has proved to hold.
@@ -66,3 +48,134 @@ def peer_key_of(connection: SSL.Connection) -> bytes:
     if certificate is None:
         raise Corrupt("the other side has shown no certificate")
     return spki_of(certificate.public_bytes(serialization.Encoding.DER))
+
+
+#: A TLS record carries no more than this.
+RECORD = 16 * 1024
+#: What one call takes from TLS to the socket: four records with their headers.
+TAKE = 4 * RECORD + 1024
+
+
+class TlsProtocol(Protocol):
+    """
+    TLS over one TCP connection, with few and large calls: what Twisted's own layer does record by record is done
+    here for all that one read of the socket has brought, and for a whole frame.
+
+    Nothing may be written before `secured`. The end of TLS is not waited for: sessions have their own BYE.
+    """
+
+    transport: Any  # a TCP connection of Twisted; no interface names all that it can
+
+    def __init__(self, context: SSL.Context, client: bool) -> None:
+        self._tls = SSL.Connection(context, None)
+        if client:
+            self._tls.set_connect_state()
+        else:
+            self._tls.set_accept_state()
+        self._secured = False
+        self._over = False
+
+    # --- what the heirs hear ---
+
+    def secured(self, peer_key: bytes) -> None:
+        """The handshake is done; the key of the other side, proved."""
+
+    def decrypted(self, data: bytes) -> None:
+        """Bytes came."""
+
+    def over(self) -> None:
+        """The connection is gone."""
+
+    # --- what the heirs do ---
+
+    def encrypt(self, data: bytes) -> None:
+        """Send up to four records of bytes."""
+        if not self._over:
+            self._tls.sendall(data)
+            self._flush()
+
+    def shut(self) -> None:
+        """Close when all is sent."""
+        if not self._over:
+            self._over = True
+            self._farewell()
+            self.transport.loseConnection()
+
+    def drop(self) -> None:
+        """Close at once."""
+        self._over = True
+        self.transport.abortConnection()
+
+    # --- for Twisted ---
+
+    def connectionMade(self) -> None:
+        self._shake()
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._over:
+            return
+        self._tls.bio_write(data)
+        if not self._secured and not self._shake():
+            return
+        parts: list[bytes] = []
+        ended = False
+        try:
+            while True:
+                parts.append(self._tls.recv(RECORD))
+        except SSL.WantReadError:
+            pass
+        except SSL.Error:
+            # good-bye of TLS, or rubbish: in any case nothing more comes
+            ended = True
+        if parts:
+            self.decrypted(parts[0] if len(parts) == 1 else b"".join(parts))
+        if ended:
+            self.shut()
+        elif not self._over:
+            self._flush()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._over = True
+        self.over()
+
+    # ---
+
+    def _shake(self) -> bool:
+        try:
+            self._tls.do_handshake()
+        except SSL.WantReadError:
+            self._flush()
+            return False
+        except SSL.Error:
+            self._flush()  # the alert says what was wrong
+            self._over = True
+            self.transport.loseConnection()
+            return False
+        self._flush()
+        try:
+            peer_key = peer_key_of(self._tls)
+        except BitDustError:
+            self.drop()
+            return False
+        self._secured = True
+        self.secured(peer_key)
+        return not self._over
+
+    def _flush(self) -> None:
+        try:
+            while True:
+                data = self._tls.bio_read(TAKE)
+                self.transport.write(data)
+                if len(data) < TAKE:
+                    return
+        except SSL.WantReadError:
+            return
+
+    def _farewell(self) -> None:
+        if not self._secured:
+            return
+        try:
+            self._tls.shutdown()
+        except SSL.Error:
+            return
+        self._flush()

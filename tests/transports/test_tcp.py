@@ -24,7 +24,7 @@ from tests.keys import test_document
 from tests.network import FakeMe, FakeResolver
 from tests.transports.suite import CLOCK, End, TransportSuite, other_device
 from transports.tcp import INTERFACE, PORT, TcpTransport, split
-from transports.tls import Connections
+from transports.tls import context_of
 
 
 class Raw(Protocol):
@@ -50,7 +50,7 @@ class Tcp(TransportSuite, TestCase):
 
     async def steal(self, end: End) -> None:
         await end.transport.close()
-        end.transport._connections = Connections(other_device())
+        end.transport._context = context_of(other_device())
         await end.transport.listen(end.came.put)
         end.contact = f"tcp://{end.transport.address}"
 
