@@ -5,6 +5,7 @@ service_backups: uploads.
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from os.path import exists
 from pathlib import Path
 from typing import Any, ClassVar
@@ -128,7 +129,7 @@ class Backups(Service):
         """
         Create a new version of a catalog item from a local file or folder and send it to the suppliers.
         """
-        local = await self._means.workers.run(_local, local_path)
+        local, is_folder = await self._means.workers.run(_local, local_path)
         remote = self._backup_db.parse(remote_path)
         try:
             item, version = await self._backup_db.item(remote_path)
@@ -137,7 +138,7 @@ class Backups(Service):
         if version is not None:
             raise Invalid("invalid remote_path format: the version of an upload can not be chosen")
         self.check_keys_service(item)
-        await self._check_kind(item, local)
+        item = await self._fitting(item, local, is_folder)
         if len(self._running.uploads) >= WAITING_LIMIT:
             raise Full(f"{WAITING_LIMIT} uploads are waiting already")
         task = await self._means.catalog.errands.add_task("upload", item.id, str(local))
@@ -180,12 +181,14 @@ class Backups(Service):
 
     # the queue
 
-    async def _check_kind(self, item: Item, local: Path) -> None:
-        is_folder = await self._means.workers.run(local.is_dir)
+    async def _fitting(self, item: Item, local: Path, is_folder: bool) -> Item:
+        """The item as what is uploaded to it."""
         if item.kind == "dir" and not is_folder:
             raise Conflict(f"{item.path} is a folder in the catalog and {local} is a file")
         if item.kind == "file" and is_folder:
             await self._means.catalog.set_kind(item, "dir")
+            return replace(item, kind="dir")
+        return item
 
     def _add(self, task: Task, item: Item) -> Upload:
         upload = Upload(self._means, task, item, self._ended)
@@ -207,12 +210,14 @@ class Backups(Service):
             self._go_on()
 
 
-def _local(path: str) -> Path:
+def _local(path: str) -> tuple[Path, bool]:
+    """In a worker: the local path, and whether it is a folder."""
     try:
         found = Path(path).expanduser()
         there = bool(path) and found.exists()
+        is_folder = found.is_dir()
     except (ValueError, OSError, RuntimeError) as error:
         raise Invalid(f"local file or folder not exist: {error}") from None
     if not there:
         raise NotFound(f"local file or folder not exist: {path}")
-    return found.absolute()
+    return found.absolute(), is_folder

@@ -97,7 +97,7 @@ class Restores(Service):
                 raise Conflict(f"downloading of {other.backup_id} is already scheduled")
         if len(self._running.downloads) >= WAITING_LIMIT:
             raise Full(f"downloading is not possible now: {WAITING_LIMIT} downloads are waiting already")
-        temporary = await self._means.workers.run(temporary_beside, destination)
+        temporary = temporary_beside(destination)
         task = await self._means.catalog.errands.add_task(
             "download", item.id, str(destination), version.name, str(temporary)
         )

@@ -203,8 +203,7 @@ class Download:
         means = self._means
         held = (await means.catalog.pieces([self.version.id]))[self.version.id]
         packed = self.version.manifest or await self._ask_manifest(held)
-        self._opened = opened = await means.workers.run(Opened, packed, self.version.id, means.me.key)
-        self._sink = await means.workers.run(opened.sink, self.destination, Path(self.task.temporary))
+        self._opened = opened = await means.workers.run(self._open, packed)
         layout = opened.manifest.layout
         self._gathering = Gathering(
             means,
@@ -216,6 +215,12 @@ class Download:
             ahead=2 * batch_segments(layout) * layout.block,
         )
         return Input.LOCATED
+
+    def _open(self, packed: bytes) -> Opened:
+        """In a worker: open the manifest, and the place for what comes."""
+        opened = Opened(packed, self.version.id, self._means.me.key)
+        self._sink = opened.sink(self.destination, Path(self.task.temporary))
+        return opened
 
     async def _ask_manifest(self, held: list[Piece]) -> bytes:
         errors = []
@@ -327,7 +332,7 @@ class Download:
             one.callback(None)
 
 
-class WrongParts(Exception):  # noqa: N818 - an outcome of a worker, not of the download
+class WrongParts(Exception):
     """
     A batch does not open. reasons: the numbers of the pieces that are known to be wrong, and why.
     """

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -16,76 +17,88 @@ from bitdust_node.pieces.batch import Batch, SegmentEncoder, batch_segments
 from bitdust_node.pieces.hashtree import root
 from bitdust_node.pieces.layout import Layout
 from bitdust_node.pieces.manifest import Manifest, wrap_key
-from bitdust_node.pieces.seal import KEY_BYTES, VERSION_BYTES, Sealer
+from bitdust_node.pieces.seal import KEY_BYTES, Sealer
 from services.transfer.means import Meta
 from services.transfer.source import Source, open_source
 
 
+@dataclass(frozen=True)
+class Signing:
+    """
+    Who signs the manifest, and what it says besides. created: unix seconds.
+    """
+
+    key: PrivateKey
+    owner: str
+    backup_id: str
+    created: int
+
+
 class SealPass:
     """
-    Makes one version out of a file or folder, under a new version id and a new key.
+    Makes one version out of a file or folder, under a new key. The disk is not touched before the first `next`.
 
     The leaves of each piece are kept (32 bytes for every 64 KiB) until their root stands in the manifest.
     """
 
-    def __init__(self, path: Path, suppliers: int) -> None:
-        self.layout = Layout.of(suppliers)
-        self.version = secrets.token_bytes(VERSION_BYTES)
+    def __init__(self, path: Path, version: bytes, layout: Layout, signing: Signing) -> None:
+        self.version, self.layout = version, layout
         self._key = secrets.token_bytes(KEY_BYTES)
-        self._encoder = SegmentEncoder(self._key, self.version, self.layout.k, self.layout.m)
-        self._batch = batch_segments(self.layout) * self.layout.segment_bytes
-        self._leaves = [bytearray() for _ in range(self.layout.m)]
+        self._path, self._signing = path, signing
+        self._leaves = [bytearray() for _ in range(layout.m)]
         self._number = 0
-        self._path = path
-        self._source: Source = open_source(path)
-        self.kind = self._source.kind
-        self.expected = self._source.size
+        self._opened: tuple[Source, SegmentEncoder] | None = None
+        #: Bytes that the source is thought to have; -1 before the first `next`.
+        self.expected = -1
         #: Bytes read so far; the length of the version when the pass has ended.
         self.length = 0
+        #: What of the source could not be taken.
+        self.skipped: list[str] = []
 
-    @property
-    def skipped(self) -> list[str]:
-        """What of the source could not be taken."""
-        return self._source.skipped
-
-    def next(self) -> tuple[Batch, bool]:
+    def next(self) -> tuple[Batch, bytes | None]:
         """
-        The next batch, and whether it was the last.
+        The next batch; with the last one comes the packed, signed manifest of the whole version.
         """
+        source, encoder = self._open()
         try:
-            plaintext, last = self._source.read(self._batch)
+            plaintext, last = source.read(batch_segments(self.layout) * self.layout.segment_bytes)
         except OSError as error:
             raise Invalid(f"{error.filename or self._path} can not be read: {error.strerror}") from None
-        batch = self._encoder.encode(self._number, plaintext, last)
+        batch = encoder.encode(self._number, plaintext, last)
         self._number += batch.segments
         self.length += len(plaintext)
         for kept, leaves in zip(self._leaves, batch.leaves, strict=True):
             for leaf in leaves:
                 kept += leaf
-        return batch, last
+        return batch, self._manifest(source) if last else None
 
-    def manifest(self, key: PrivateKey, owner: str, backup_id: str, created: int) -> bytes:
+    def close(self) -> None:
         """
-        The packed, signed manifest of the whole version.
+        Let go of the source; not while `next` runs.
         """
-        meta = Meta(self.kind, os.fsencode(self._source.name), self._source.mode, self._source.mtime_ns)
+        if self._opened is not None:
+            self._opened[0].close()
+
+    def _open(self) -> tuple[Source, SegmentEncoder]:
+        if self._opened is None:
+            source = open_source(self._path)
+            self.expected, self.skipped = source.size, source.skipped
+            self._opened = source, SegmentEncoder(self._key, self.version, self.layout.k, self.layout.m)
+        return self._opened
+
+    def _manifest(self, source: Source) -> bytes:
+        meta = Meta(source.kind, os.fsencode(source.name), source.mode, source.mtime_ns)
         return Manifest(
             format=1,
             version=self.version,
-            owner=owner,
+            owner=self._signing.owner,
             k=self.layout.k,
             m=self.layout.m,
             block=self.layout.block,
             length=self.length,
             roots=[root(kept[at : at + 32] for at in range(0, len(kept), 32)) for kept in map(bytes, self._leaves)],
-            wrapped_key=wrap_key(key.public, self.version, self._key),
+            wrapped_key=wrap_key(self._signing.key.public, self.version, self._key),
             sealed_meta=Sealer(self._key, self.version).seal_meta(msgspec.msgpack.encode(meta)),
-            backup_id=backup_id,
-            created=created,
-        ).sign(key)
-
-    def close(self) -> None:
-        """
-        Let go of the source.
-        """
-        self._source.close()
+            backup_id=self._signing.backup_id,
+            created=self._signing.created,
+        ).sign(self._signing.key)

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError
 from bitdust_node.router.transport import Stream
-from bitdust_node.waiting import all_of, within
+from bitdust_node.waiting import all_of, started, within
 from services.data_motion import DataMotion, Holder
 
 #: Seconds that a supplier may take nothing before it is given up for this pass.
@@ -33,9 +33,13 @@ class Sender:
         self._stream = await self._motion.put(self.holder, self._version, self.number, pieces)
 
     async def write(self, data: bytes) -> None:
-        if self._stream is not None:
+        if self._stream is None:
+            return
+        writing = started(self._stream.write(data))
+        if not writing.called:
             what = f"supplier {self.holder.idurl} takes nothing:"
-            await within(self._clock, STALL_TIME, self._stream.write(data), what)
+            writing = started(within(self._clock, STALL_TIME, writing, what))
+        await writing
 
     async def commit(self, manifest: bytes) -> None:
         if self._stream is not None:

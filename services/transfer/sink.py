@@ -41,12 +41,8 @@ class Sink(Protocol):
 
 def temporary_beside(destination: Path) -> Path:
     """
-    A name in the folder of `destination`, which is made if it is missing.
+    A name in the folder of `destination`.
     """
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _ours(error, destination.parent) from error
     name = destination.name.encode()[:100].decode(errors="ignore")
     return destination.parent / f".{name}.{secrets.token_hex(6)}.part"
 
@@ -74,6 +70,7 @@ class FileSink:
         self._mode = mode & MODES
         self._mtime_ns = mtime_ns
         try:
+            destination.parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise _ours(error, destination) from error
@@ -125,6 +122,7 @@ class FolderSink:
         self._folders: dict[bytes, Entry] = {}
         self._links: list[Entry] = []
         try:
+            destination.parent.mkdir(parents=True, exist_ok=True)
             temporary.mkdir(mode=0o700)
         except OSError as error:
             raise _ours(error, destination) from error
@@ -136,6 +134,8 @@ class FolderSink:
                     self._content(event.data)
                 elif isinstance(event, Entry):
                     self._entry(event)
+        except FileExistsError as error:
+            raise Corrupt(f"the stored folder has {error.filename!r} twice") from None
         except OSError as error:
             raise _ours(error, self._destination) from error
 
@@ -144,7 +144,7 @@ class FolderSink:
             raise Corrupt("the stored folder ends in the middle")
         try:
             for link in self._links:
-                os.symlink(link.target, self._where(link.path))
+                self._make_link(link)
                 os.utime(self._where(link.path), ns=(link.mtime_ns, link.mtime_ns), follow_symlinks=False)
             self._merge(os.fsencode(self.temporary), os.fsencode(self._destination))
             for path, folder in reversed(self._folders.items()):
@@ -181,6 +181,12 @@ class FolderSink:
             self._file, self._left = entry, entry.size
             if not entry.size:
                 self._end_file()
+
+    def _make_link(self, link: Entry) -> None:
+        try:
+            os.symlink(link.target, self._where(link.path))
+        except FileExistsError:
+            raise Corrupt(f"the stored folder has {link.path!r} twice") from None
 
     def _content(self, data: memoryview) -> None:
         _write_all(self._fd, data)
@@ -226,8 +232,8 @@ def _write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
 
 
 def _ours(error: OSError, path: Path) -> BitDustError:
-    if isinstance(error, FileExistsError):
-        return Corrupt(f"the stored folder has {error.filename!r} twice")
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return Conflict(f"{error.filename} is in the way of {path}")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Full(f"no room left on the disk for {path}")
     return Invalid(f"{path} can not be written: {error.strerror}")

@@ -4,6 +4,7 @@ One upload: a file or folder on its way to the suppliers.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from time import ctime
@@ -16,14 +17,15 @@ from automats.machine import Machine
 from automats.upload import UPLOAD, Input, State
 from bitdust_node.clock import DelayedCall
 from bitdust_node.errors import BitDustError, Failed, Full, Refused, Unavailable
-from bitdust_node.pieces.layout import SCHEMES, ecc_map
+from bitdust_node.pieces.layout import SCHEMES, Layout, ecc_map
+from bitdust_node.pieces.seal import VERSION_BYTES
 from bitdust_node.tasks import Tasks
 from bitdust_node.waiting import shielded, sleep, started
 from services.catalog.schema import Item, Piece, Task, Version
 from services.data_motion import Holder
 from services.transfer.means import Means, enough
 from services.transfer.rebuild import rebuild
-from services.transfer.seal_pass import SealPass
+from services.transfer.seal_pass import SealPass, Signing
 from services.transfer.sending import Senders
 
 #: Seconds to wait at the begin for suppliers that are hired but not connected.
@@ -53,6 +55,8 @@ class Upload:
         self._tries = 0
         self._pass: SealPass | None = None
         self._version: Version | None = None
+        #: Known before the version is in the catalog.
+        self._version_id: bytes | None = None
         self._error: BitDustError | None = None
         self._errors: dict[int, BitDustError] = {}
         #: True once it takes one of the places of those that run.
@@ -188,7 +192,7 @@ class Upload:
         self._work = Tasks(self._work.name)
 
     def report_stored(self) -> None:
-        self._ends.spawn("report", self._stored())
+        self._finish(None)
 
     def report_short(self) -> None:
         m = self._means.customer.wanted.suppliers
@@ -228,19 +232,21 @@ class Upload:
         if self._version is not None:
             await means.catalog.drop_version(self._version.id)
             self._version = None
+        self.bytes_processed = self.block_number = 0
         suppliers = means.customer.wanted.suppliers
         k, m = SCHEMES[suppliers]
         receivers = await self._receivers(suppliers)
         if len(receivers) < enough(k, m):
             return Input.NONE
-        if self._pass is not None:
-            self._pass.close()
-        self._pass = sealing = await means.workers.run(SealPass, Path(self.task.local_path), suppliers)
+        version = secrets.token_bytes(VERSION_BYTES)
+        pieces = [Piece(version, at, to.node_id, to.idurl, 0, "sent") for at, to in receivers.items()]
+        kind = "folder" if self.item.kind == "dir" else "file"
+        self._version_id = version
+        self._version = await means.catalog.add_version(self.item, version, kind, k, m, pieces)
+        means.events.publish("backup-started", {"backup_id": self.backup_id})
+        signing = Signing(means.me.key, means.me.node_id, self.backup_id, int(means.clock.seconds()))
+        self._pass = sealing = SealPass(Path(self.task.local_path), version, Layout(k, m), signing)
         try:
-            self.total_size, self.bytes_processed, self.block_number = sealing.expected, 0, 0
-            pieces = [Piece(sealing.version, at, to.node_id, to.idurl, 0, "sent") for at, to in receivers.items()]
-            self._version = await means.catalog.add_version(self.item, sealing.version, sealing.kind, k, m, pieces)
-            means.events.publish("backup-started", {"backup_id": self.backup_id})
             stored = await self._pump(sealing, receivers)
         finally:
             sealing.close()
@@ -284,21 +290,19 @@ class Upload:
             await senders.open()
             while True:
                 self.work_blocks = 1
-                batch, last = await shielded(coming)
+                batch, manifest = await shielded(coming)
                 self.work_blocks = 0
-                if not last:
+                if manifest is None:
                     coming = started(means.workers.run(sealing.next))
                 await senders.write(batch.pieces)
-                self.bytes_processed, self.block_number = sealing.length, self.block_number + batch.segments
+                self.block_number += batch.segments
+                self.bytes_processed += len(batch.pieces[0]) * sealing.layout.k
+                self.total_size = max(sealing.expected, self.bytes_processed)
                 if len(senders.alive) < sealing.layout.k:
                     return []
-                if last:
+                if manifest is not None:
                     break
             self.total_size = self.bytes_processed = sealing.length
-            created = int(means.clock.seconds())
-            manifest = await means.workers.run(
-                sealing.manifest, means.me.key, means.me.node_id, self.backup_id, created
-            )
             stored = await senders.commit(manifest)
             reason = ""
             if len(stored) >= sealing.layout.k:
@@ -326,7 +330,10 @@ class Upload:
             return Input.NONE
         await rebuild(self._means, self._version, self.backup_id, self.item.path)
         held = (await self._means.catalog.pieces([self._version.id]))[self._version.id]
-        return self._weigh([piece.number for piece in held if piece.state == "stored"])
+        outcome = self._weigh([piece.number for piece in held if piece.state == "stored"])
+        if outcome is Input.ENOUGH:
+            await self._means.catalog.errands.remove_task(self.task.id)
+        return outcome
 
     def _check_tries(self) -> None:
         """Suppliers that have no room, or fail again and again, are not worth waiting for."""
@@ -348,10 +355,6 @@ class Upload:
             return Input.SOME
         return Input.ENOUGH
 
-    async def _stored(self) -> None:
-        await self._means.catalog.errands.remove_task(self.task.id)
-        self._finish(None)
-
     # the ends
 
     def _fail(self, error: BitDustError) -> None:
@@ -359,9 +362,8 @@ class Upload:
         self._ends.spawn("clean up", self._clean_up())
 
     async def _clean_up(self) -> None:
-        version = self._version.id if self._version else self._pass.version if self._pass else None
-        if version is not None:
-            await self._means.catalog.drop_version(version, self.task.id)
+        if self._version_id is not None:
+            await self._means.catalog.drop_version(self._version_id, self.task.id)
         else:
             await self._means.catalog.errands.remove_task(self.task.id)
         self._finish(self._error)
