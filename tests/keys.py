@@ -33,6 +33,7 @@ def test_key(number: int, bits: int = 1024) -> PrivateKey:
     return PrivateKey.from_pem(path.read_text(), own=True)
 
 
+@cache
 def test_document(
     number: int,
     name: str = "",

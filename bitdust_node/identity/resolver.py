@@ -123,7 +123,7 @@ class Resolver:
             return
         if self._known.add(document, confirmed):
             sources = [source for source in document.sources if self._known.binding(source) == (document.node_id, True)]
-            self._tasks.spawn("store an identity", self._cache.store(document, sources, self._clock.seconds()))
+            self._tasks.spawn("store an identity", self._store(document, sources))
 
     async def confirm(self, document: Document) -> None:
         """
@@ -164,6 +164,10 @@ class Resolver:
                 break
         return self.cached(node_id) or known
 
+    async def _store(self, document: Document, confirmed: list[str]) -> None:
+        await self.start()
+        await self._cache.store(document, confirmed, self._clock.seconds())
+
     async def _load(self) -> None:
         await self._cache.prepare()
         for stored in await self._cache.newest(MEMORY_LIMIT):
@@ -201,23 +205,29 @@ class Resolver:
             return await waiting
         if len(self._fetching) >= FETCHES_LIMIT:
             raise Unavailable("too many identities are being looked up")
-        self._fetching[idurl] = [waiting]
-        ended = self._tasks.spawn("fetch an identity", self._fetch_once(idurl))
-        ended.addCallback(lambda _: self._answer(idurl, Closed("the lookup of an identity was ended")))
+        self._fetching[idurl] = everybody = [waiting]
+        ended = self._tasks.spawn("fetch an identity", self._fetch_once(idurl, everybody))
+        ended.addCallback(lambda _: self._answer(idurl, everybody, Closed("the lookup of an identity was ended")))
         return await waiting
 
-    async def _fetch_once(self, idurl: str) -> None:
+    async def _fetch_once(self, idurl: str, everybody: list[Deferred[Document | None]]) -> None:
         try:
             document = await self._servers.fetch(idurl)
             if document is not None:
                 self.remember(document, (idurl,))
         except BitDustError as error:
-            self._answer(idurl, error)
+            self._answer(idurl, everybody, error)
         else:
-            self._answer(idurl, document)
+            self._answer(idurl, everybody, document)
 
-    def _answer(self, idurl: str, outcome: Document | BitDustError | None) -> None:
-        for waiting in self._fetching.pop(idurl, ()):
+    def _answer(
+        self, idurl: str, everybody: list[Deferred[Document | None]], outcome: Document | BitDustError | None
+    ) -> None:
+        # Whoever hears it may ask again at once: that is a new question, which only its own answer ends.
+        if self._fetching.get(idurl) is everybody:
+            del self._fetching[idurl]
+        while everybody:
+            waiting = everybody.pop(0)
             if isinstance(outcome, BitDustError):
                 waiting.errback(outcome)
             else:

@@ -5,13 +5,18 @@ Speaking with identity servers: is it there, what does it hold, take this.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectError, ConnectingCancelledError, ConnectionClosed, DNSLookupError
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import (
+    ConnectError,
+    ConnectingCancelledError,
+    ConnectionClosed,
+    DNSLookupError,
+)
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
 from twisted.web.client import FileBodyProducer, RequestTransmissionFailed, ResponseDone, ResponseFailed
@@ -26,6 +31,8 @@ from bitdust_node.identity.document import DOCUMENT_LIMIT, Document
 from bitdust_node.identity.names import Locator, check_host, check_port
 from bitdust_node.network import Network
 from bitdust_node.waiting import within
+
+T = TypeVar("T")
 
 #: Seconds for one question and its whole answer.
 TIMEOUT = 10.0
@@ -131,7 +138,7 @@ class IdentityServers:
 
     async def _ask(self, verb: bytes, url: str, body: bytes | None, limit: int) -> tuple[IResponse, bytes]:
         try:
-            return await within(self._clock, TIMEOUT, self._request(verb, url, body, limit), url)
+            return await _cancellable(within(self._clock, TIMEOUT, self._request(verb, url, body, limit), url))
         except BitDustError:
             raise
         except _TROUBLE as error:
@@ -183,6 +190,21 @@ async def _body(response: IResponse, limit: int) -> bytes:
     collector = _Body(limit)
     response.deliverBody(collector)
     return await collector.done
+
+
+def _cancellable(work: Coroutine[Any, Any, T]) -> Deferred[T]:
+    """
+    Fails with CancelledError when it is cancelled: the HTTP client itself tells of an address that was not found.
+    """
+    running = Deferred.fromCoroutine(work)
+
+    def cancel(told: Deferred[T]) -> None:
+        told.errback(CancelledError())
+        running.cancel()
+
+    told: Deferred[T] = Deferred(cancel)
+    running.addBoth(lambda result: None if told.called else told.callback(result))
+    return told
 
 
 def _reason(error: BaseException) -> str:
