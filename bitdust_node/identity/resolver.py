@@ -54,7 +54,7 @@ class Resolver:
             self._loading.addCallback(done.callback)
             await done
 
-    async def stop(self) -> None:
+    async def close(self) -> None:
         """
         End what is being fetched; the resolver can not be used afterwards.
         """

@@ -59,7 +59,7 @@ class Parts:
         case.addCleanup(self.stop)
 
     async def _stop(self) -> None:
-        await self.resolver.stop()
+        await self.resolver.close()
         await self.state_db.close()
 
     def stop(self) -> Any:

@@ -106,7 +106,7 @@ class ResolverTests(TestCase):
     async def test_stop_ends_who_waits(self) -> None:
         self.servers.gate = Deferred()
         waiting = ensureDeferred(self.resolver.resolve(A))
-        await self.resolver.stop()
+        await self.resolver.close()
         with self.assertRaises(Unavailable):
             await waiting
         with self.assertRaises(Unavailable):
