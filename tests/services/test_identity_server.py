@@ -10,6 +10,7 @@ from typing import Any
 
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.protocol import Factory, Protocol
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from bitdust_node.config.config import Config
@@ -156,8 +157,6 @@ class ForeignServerTests(TestCase):
     """
 
     async def answer(self, head: bytes, body: bytes) -> Any:
-        from twisted.internet.protocol import Factory, Protocol
-
         class Canned(Protocol):
             def dataReceived(self, data: bytes) -> None:
                 assert self.transport is not None
