@@ -74,6 +74,28 @@ class Footer:
             raise Corrupt("the hashes of the piece have changed on the disk")
 
 
+def small_object(owner: NodeId, version: bytes, index: int, block: int, data: bytes) -> tuple[Footer, bytes]:
+    """
+    The whole object of a piece that is at hand.
+    """
+    hasher = LeafHasher(block)
+    hasher.update(data)
+    leaves, count, top = hasher.finish()
+    footer = Footer(owner, version, index, block, len(data), count, top)
+    return footer, data + footer.pack(leaves)
+
+
+def open_object(data: bytes) -> tuple[bytes, bytes]:
+    """
+    Leaves and blocks of a whole object; `Corrupt` when leaves or footer have changed.
+    """
+    tail = data[-FOOTER_BYTES:]
+    footer = Footer.parse(tail, len(data))
+    leaves = data[footer.size : -FOOTER_BYTES]
+    footer.check(leaves, tail)
+    return leaves, data[: footer.size]
+
+
 class LeafHasher:
     """
     The leaves of a piece that arrives in chunks of any size.

@@ -12,6 +12,7 @@ from bitdust_node.errors import Corrupt, Invalid, NotFound
 from bitdust_node.identity.names import NodeId
 from bitdust_node.pieces.hashtree import HASH_BYTES
 from bitdust_node.pieces.layout import PIECE_BLOCK
+from bitdust_node.pieces.object_file import open_object
 from bitdust_node.router.transport import Stream
 from bitdust_node.threads import Workers
 from bitdust_node.waiting import started
@@ -47,11 +48,16 @@ class Gets:
                 raise NotFound("there is no such piece")
             start, end = _range(row, question)
             with watched(self._clock, stream) as moved:
+                leaves, blocks = open_object(row.data) if row.data is not None else (b"", b"")
                 if question.leaves:
-                    leaves = await self._workers.run(self._store.leaves, row.object)
+                    if row.data is None:
+                        leaves = await self._workers.run(self._store.leaves, row.object)
                     await stream.write(struct.pack(">I", len(leaves) // HASH_BYTES) + leaves)
                     moved()
-                await self._send_blocks(row.object, start, end, stream, moved)
+                if row.data is None:
+                    await self._send_blocks(row.object, start, end, stream, moved)
+                elif start < end:
+                    await stream.write(blocks[start:end])
             stream.finish()
 
     async def _send_blocks(self, name: str, start: int, end: int, stream: Stream, moved: Callable[[], None]) -> None:

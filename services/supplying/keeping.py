@@ -165,7 +165,7 @@ class Keeping:
         self.leases.touch(customer)
         await self._puts.drop(customer, question.versions)
         removed = await self._removal.remove(customer, question.versions)
-        return PieceDeleted(len(removed.objects), removed.freed)
+        return PieceDeleted(removed.pieces, removed.freed)
 
     async def pieces(self, customer: NodeId, question: PieceListQuestion) -> PieceListAnswer:
         self.leases.touch(customer)

@@ -1,5 +1,5 @@
 """
-The supplier's books: who has a lease, which pieces are stored, and their manifests.
+The supplier's books: who has a lease, which pieces are stored, and their manifests. Small pieces lie here themselves.
 
 A row of `pieces` is written after its object is safely on the disk, and removed before its object is. What was
 committed survives a power cut.
@@ -51,6 +51,7 @@ MIGRATIONS = (
         manifest BLOB NOT NULL,
         PRIMARY KEY (customer, version)
     );
+    CREATE TABLE small (object TEXT PRIMARY KEY, data BLOB NOT NULL);
     CREATE TABLE removals (object TEXT PRIMARY KEY) WITHOUT ROWID;
     """,
 )
@@ -75,7 +76,8 @@ class LeaseRow:
 @dataclass(frozen=True)
 class PieceRow:
     """
-    object: name in the store. size: bytes of the blocks. stored: unix seconds.
+    object: name in the store. size: bytes of the blocks. stored: unix seconds. data: the object itself, if it is small
+    and lies in the ledger.
     """
 
     customer: NodeId
@@ -85,16 +87,18 @@ class PieceRow:
     size: int
     root: bytes
     stored: int
+    data: bytes | None = None
 
 
 @dataclass(frozen=True)
 class Removed:
     """
-    What a deletion took out of the books.
+    What a deletion took out of the books. pieces: how many. freed: bytes. objects: those whose files are to be removed.
     """
 
-    objects: list[str]
+    pieces: int
     freed: int
+    objects: list[str]
 
 
 class Ledger:
@@ -160,10 +164,12 @@ class Ledger:
         await self._turn.acquire()
         batch, self._adding = self._adding, []
         rows = [(p.customer, p.version, p.index, p.object, p.size, p.root, p.stored) for p, _, _ in batch]
+        small = [(piece.object, piece.data) for piece, _, _ in batch if piece.data is not None]
         manifests = [(piece.customer, piece.version, manifest) for piece, manifest, _ in batch]
 
         def write(c: sqlite3.Connection) -> None:
             c.executemany("INSERT INTO pieces VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            c.executemany("INSERT INTO small VALUES (?, ?)", small)
             c.executemany("INSERT OR IGNORE INTO manifests VALUES (?, ?, ?)", manifests)
 
         failure: Failure | None = None
@@ -181,7 +187,7 @@ class Ledger:
 
     async def piece(self, customer: NodeId, version: bytes, index: int) -> PieceRow | None:
         query = (
-            "SELECT customer, version, idx, object, size, root, stored FROM pieces"
+            "SELECT customer, version, idx, object, size, root, stored, data FROM pieces LEFT JOIN small USING (object)"
             " WHERE customer = ? AND version = ? AND idx = ?"
         )
         row = await self._database.read(lambda c: c.execute(query, (customer, version, index)).fetchone())
@@ -221,15 +227,17 @@ class Ledger:
                     " UNION SELECT version FROM manifests WHERE customer = ?"
                 )
                 wanted = [bytes(row[0]) for row in c.execute(query, (customer, customer))]
-            objects, freed = [], 0
+            pieces, freed, objects = 0, 0, []
             for version in wanted:
                 query = "DELETE FROM pieces WHERE customer = ? AND version = ? RETURNING object, size"
                 for name, size in c.execute(query, (customer, version)).fetchall():
-                    objects.append(name)
+                    pieces += 1
                     freed += size
+                    if not c.execute("DELETE FROM small WHERE object = ?", (name,)).rowcount:
+                        objects.append(name)
                 c.execute("DELETE FROM manifests WHERE customer = ? AND version = ?", (customer, version))
             c.executemany("INSERT OR IGNORE INTO removals VALUES (?)", [(name,) for name in objects])
-            return Removed(objects, freed)
+            return Removed(pieces, freed, objects)
 
         return await self._database.run(write)
 

@@ -17,8 +17,9 @@ from automats.registry import Automats
 from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError, Closed, Conflict, Corrupt, Failed, TimedOut
 from bitdust_node.identity.names import NodeId
+from bitdust_node.pieces.layout import PIECE_BLOCK
 from bitdust_node.pieces.manifest import Manifest
-from bitdust_node.pieces.object_file import Footer, object_name
+from bitdust_node.pieces.object_file import Footer, object_name, small_object
 from bitdust_node.router.transport import Stream
 from bitdust_node.tasks import Tasks
 from bitdust_node.threads import Workers
@@ -32,6 +33,10 @@ from services.supplying.transfers import watched
 
 #: Bytes that are collected before the disk is troubled.
 CHUNK = 1024 * 1024
+
+#: Pieces of at most so many bytes lie in the ledger: a file of their own would cost three waits for the disk, and the
+#: ledger waits once for many.
+SMALL = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,7 @@ class Put:
         self._disk = DeferredLock()
         self._stream: Stream | None = None
         self._footer: Footer | None = None
+        self._small: bytes | None = None
         self._manifest: tuple[Manifest, bytes] | None = None
         self._error: BitDustError = Failed("the piece was not stored")
         self._waiting: list[Deferred[PieceStored]] = []
@@ -169,6 +175,10 @@ class Put:
                     last = True
             total += size
             self._reservation.need(total)
+            if last and total <= SMALL:
+                place = (self._customer, self._version, self._index, PIECE_BLOCK)
+                self._footer, self._small = small_object(*place, b"".join(chunks))
+                return
             if chunks:
                 await self._on_disk(lambda chunks=chunks: self._writer.write(chunks))  # type: ignore[misc]
         self._footer = await self._on_disk(self._writer.finish)
@@ -205,14 +215,16 @@ class Put:
         await shielded(self._keep(name, footer, packed))
 
     async def _keep(self, name: str, footer: Footer, packed: bytes) -> None:
-        await self._on_disk(self._writer.commit)
         now = int(self._desk.clock.seconds())
-        row = PieceRow(self._customer, self._version, self._index, name, footer.size, footer.root, now)
+        row = PieceRow(self._customer, self._version, self._index, name, footer.size, footer.root, now, self._small)
+        if row.data is None:
+            await self._on_disk(self._writer.commit)
         try:
             await self._desk.ledger.add(row, packed)
         except BaseException:
             # nobody was told that it is stored, so nobody misses it
-            await self._desk.workers.run(self._desk.store.delete, name)
+            if row.data is None:
+                await self._desk.workers.run(self._desk.store.delete, name)
             raise
         self._reservation.keep()
 

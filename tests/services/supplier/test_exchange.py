@@ -113,7 +113,7 @@ class Keep(TestCase):
         grid, made = self.grid, self.made
         grid.run(grid.lease())
         grid.run(grid.store_piece(made))
-        other = make_version(grid.key(), 100, seed=1)
+        other = make_version(grid.key(), 100_000, seed=1)
         grid.run(grid.store_piece(other))
         answer = grid.run(grid.ask(PIECE_DELETE, PieceDelete([made.version, b"unknown" + bytes(9)])))
         self.assertEqual((answer.deleted, answer.freed), (1, len(made.pieces[0])))
@@ -124,6 +124,24 @@ class Keep(TestCase):
         # and it may come again
         grid.run(grid.store_piece(made))
         self.assertEqual(len(grid.files()), 2)
+
+    def test_small_pieces_lie_in_the_ledger(self) -> None:
+        grid = self.grid
+        grid.run(grid.lease())
+        for seed, length in enumerate((0, 1, 32 * 1024 - 16, 32 * 1024 - 15)):
+            made = make_version(grid.key(), length, seed=seed)
+            grid.run(grid.store_piece(made))
+            self.assertEqual(len(grid.files()), int(seed == 3))
+            leaves, blocks = grid.run(grid.get(PieceGet(made.version, 0, leaves=True)))
+            self.assertEqual(blocks, made.pieces[0])
+            check_leaves(leaves, made.manifest.roots[0])
+            self.assertEqual(grid.run(grid.get(PieceGet(made.version, 0, 1, 1)))[1], b"")
+        grid.run(grid.keeping.ledger._database.run(lambda c: c.execute("UPDATE small SET data = zeroblob(500)")))
+        grid.fails(Corrupt, grid.get(PieceGet(make_version(grid.key(), 1, seed=1).version, 0)))
+        versions = [make_version(grid.key(), 1, seed=seed).version for seed in range(4)]
+        self.assertEqual(grid.run(grid.ask(PIECE_DELETE, PieceDelete(versions))).deleted, 4)
+        self.assertEqual(grid.files(), [])
+        self.assertEqual(grid.run(grid.ask(LEASE_INFO, Nothing())).used, 0)
 
     def test_wrong_pieces_are_not_stored(self) -> None:
         grid, made = self.grid, self.made
