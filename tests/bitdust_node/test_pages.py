@@ -6,7 +6,6 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-
 ROOT = Path(__file__).parents[2]
 
 
