@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bitdust_node.router.router import Router
 from twisted.logger import Logger
 
 from automats.machine import Machine
@@ -17,6 +16,7 @@ from bitdust_node.clock import Clock, DelayedCall
 from bitdust_node.errors import BitDustError, Full, NotFound, Refused
 from bitdust_node.identity.names import NodeId, global_id_of
 from bitdust_node.identity.resolver import Resolver
+from bitdust_node.router.router import Router
 from bitdust_node.tasks import Tasks
 from bitdust_node.wire.storage import LEASE_REQUEST, LeaseAnswer, LeaseQuestion
 from services.hiring.suppliers import Hired
@@ -137,12 +137,17 @@ class SupplierLink:
             self.machine.feed(outcome)
 
     async def _outcome(self) -> Input:
-        wanted = self._wanted()
-        question = LeaseQuestion(wanted.needed, self.hired.position, wanted.suppliers)
+        needed = self._wanted().needed
         try:
             if self._resolver.cached(self.node_id) is None:
                 await self._resolver.resolve(self.hired.idurl)
-            self._answer = await self._router.request(self.node_id, LEASE_REQUEST, question, timeout=ANSWER_TIME)
+            try:
+                self._answer = await self._request(needed)
+            except Full:
+                if needed <= self.hired.granted:
+                    raise
+                # no room for more than before: what was granted is still worth keeping
+                self._answer = await self._request(self.hired.granted)
         except (Refused, Full) as error:
             self.log.info("supplier {supplier} refuses: {error}", supplier=self.global_id, error=error)
             return Input.REFUSED
@@ -153,6 +158,10 @@ class SupplierLink:
             self.log.debug("supplier {supplier} is not reached: {error}", supplier=self.global_id, error=error)
             return Input.UNREACHABLE
         return Input.GRANTED
+
+    async def _request(self, needed: int) -> LeaseAnswer:
+        question = LeaseQuestion(needed, self.hired.position, self._wanted().suppliers)
+        return await self._router.request(self.node_id, LEASE_REQUEST, question, timeout=ANSWER_TIME)
 
     def _note(self) -> None:
         if self._answer is not None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable
 
-from bitdust_node.router.router import Router
 from twisted.logger import Logger
 
 from bitdust_node.clock import Clock
@@ -15,6 +14,7 @@ from bitdust_node.errors import BitDustError
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.resolver import Resolver
+from bitdust_node.router.router import Router
 from bitdust_node.waiting import all_of, within
 from bitdust_node.wire.storage import LEASE_REQUEST, LeaseAnswer, LeaseQuestion
 from services.hiring.link import Wanted

@@ -108,3 +108,13 @@ class HiringTest(GridCase):
         self.assertEqual(told["needed_per_supplier"], 32 * 1024 * 1024)
         self.assertEqual(told["needed"], 128 * 1024 * 1024)
         self.assertEqual((told["used"], told["suppliers_num"], told["used_percent"]), (0, 4, "0.00%"))
+
+    def test_more_space_than_there_is(self) -> None:
+        self.until(self.hired)
+        self.customer.config.set("services/customer/needed-space", "100 GB")
+        for _ in range(40):
+            self.clock.advance(0.1)
+        # the space that was granted before is kept
+        self.assertTrue(self.hired())
+        granted = [link.hired.granted for link in self.customer.get(Customer).links.values()]
+        self.assertEqual(granted, [32 * 1024 * 1024] * 4)
