@@ -17,15 +17,11 @@ from twisted.python.failure import Failure
 from automats.machine import Machine
 from automats.node import NODE, Input
 from automats.registry import Automats
-from bitdust_node.api.automats import AutomatsApi
-from bitdust_node.api.config import ConfigApi
-from bitdust_node.api.events import EventsApi
 from bitdust_node.api.http import HttpFace
 from bitdust_node.api.log import ApiLog
-from bitdust_node.api.process import ProcessApi
+from bitdust_node.api.parts import EARLY, LATE
 from bitdust_node.api.registry import Registry
 from bitdust_node.api.secret import Secret
-from bitdust_node.api.services import ServicesApi
 from bitdust_node.api.websocket import WebSocketFace
 from bitdust_node.assembly import Assembly
 from bitdust_node.clock import Clock
@@ -33,7 +29,6 @@ from bitdust_node.config.config import Config
 from bitdust_node.database import StateDb
 from bitdust_node.errors import Closed, Conflict
 from bitdust_node.events import Events
-from bitdust_node.identity.api import IdentityApi
 from bitdust_node.identity.me import Me
 from bitdust_node.lock import FolderLock
 from bitdust_node.logs import EventLog, NodeLog
@@ -227,7 +222,7 @@ class Node:
         secret = Secret(folder.secret_files, config.yes("interface/api/auth-secret-enabled"))
         for part in (registry, secret, ApiLog(folder, config, self._reactor)):
             self.parts.provide(part)
-        for cls in (ProcessApi, ConfigApi, EventsApi, AutomatsApi):
+        for cls in EARLY:
             registry.add(self.parts.make(cls))
         for face in (self.parts.make(HttpFace), self.parts.make(WebSocketFace)):
             await face.start()
@@ -244,7 +239,7 @@ class Node:
         services.make(self.parts)
         self._closing("services", services.stop_all)
         self.registry.gate = services.is_on
-        for cls in (ServicesApi, IdentityApi):
+        for cls in LATE:
             self.registry.add(self.parts.make(cls))
         for life in services:
             if life.service is not None:

@@ -77,8 +77,8 @@ class Declaration:
 
 
 def method(
-    verb: str,
-    path: str,
+    verb: str = "",
+    path: str = "",
     *more: str,
     needs: Sequence[str] = (),
     accept: Mapping[str, tuple[str, ...]] | None = None,
@@ -87,13 +87,13 @@ def method(
     """
     Declare a method of the API.
 
-    verb, path: the documented HTTP form.
+    verb, path: the documented HTTP form; without them the method is on WebSocket only.
     more: further forms, each "VERB /path".
     needs: services that must be ON, by full names.
     accept: further spellings of a parameter.
     body: the parameter that takes the whole JSON body of an HTTP request.
     """
-    routes = [(verb, path)]
+    routes = [(verb, path)] if path else []
     routes.extend((text.split(" ", 1)[0], text.split(" ", 1)[1]) for text in more)
     for known_verb, known_path in tuple(routes):
         if known_path.endswith("/v1"):
