@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from bitdust_node.api.config import option_item
 from bitdust_node.api.registry import method
 from bitdust_node.config.config import Config
+from bitdust_node.config.items import option_item
 from bitdust_node.config.switches import switch_path
 from bitdust_node.service_life import ServiceLife
 from bitdust_node.services import Services
