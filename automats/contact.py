@@ -37,7 +37,7 @@ CONTACT = Automat(
         Row(State.AT_STARTUP, Input.SESSION, State.CONNECTED, Actions.report_connected),
         Row(State.AT_STARTUP, Input.FORGET, State.CLOSED),
         Row(State.PING, Input.SESSION, State.CONNECTED, Actions.report_connected),
-        Row(State.PING, Input.UNREACHABLE, State.OFFLINE, Actions.report_disconnected),
+        Row(State.PING, Input.UNREACHABLE, State.OFFLINE, Actions.note),
         Row(State.PING, Input.FORGET, State.CLOSED),
         Row(State.CONNECTED, Input.LOST, State.OFFLINE, Actions.report_disconnected),
         Row(State.CONNECTED, Input.FORGET, State.CLOSED, Actions.report_disconnected),

@@ -18,7 +18,7 @@ HISTORY = 32
 CHAIN = 1000
 
 
-class NoRow(ValueError):  # noqa: N818 - read aloud: "no row"
+class NoRow(ValueError):
     """The table has no row for this input in this state: nothing was changed."""
 
 

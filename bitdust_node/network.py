@@ -4,10 +4,12 @@ The sockets of a node: everything that listens or connects does it through this 
 
 from __future__ import annotations
 
+import socket
 from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
+from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IListeningPort, IProtocol, IProtocolFactory
 from twisted.internet.protocol import DatagramProtocol
 from twisted.web.client import Agent, HTTPConnectionPool
@@ -42,6 +44,7 @@ class Network:
         """
         Receive datagrams at this port, 0 for any free one; raises `twisted.internet.error.CannotListenError`.
         """
+        _check_udp(port, interface)
         return cast(IListeningPort, self._reactor.listenUDP(port, protocol, interface, DATAGRAM))
 
     def connect_tcp(
@@ -52,3 +55,14 @@ class Network:
         """
         endpoint = HostnameEndpoint(self._reactor, host, port, timeout)
         return endpoint.connect(factory)
+
+
+def _check_udp(port: int, interface: str) -> None:
+    """
+    Try the port: Twisted leaves its socket open when a UDP port is taken.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in interface else socket.AF_INET, socket.SOCK_DGRAM) as trial:
+        try:
+            trial.bind((interface, port))
+        except OSError as error:
+            raise CannotListenError(interface, port, error) from error

@@ -64,6 +64,8 @@ class ServiceLife:
         self.service: Service | None = None
         #: Why the last start failed, or None.
         self.failure: str | None = None
+        #: True from its start to its stop, as clients hear of them: not of a start that failed.
+        self.was_on = False
         self._neighbours = neighbours
         self._work: Deferred[bool] | None = None
         self._machine = Machine(SERVICE, self, clock=clock, id=self.full_name, automats=automats)
@@ -106,6 +108,7 @@ class ServiceLife:
         self._cancel()
 
     def report_started(self) -> None:
+        self.was_on = True
         self._neighbours.came_up(self)
 
     def report_timeout(self) -> None:
@@ -129,6 +132,7 @@ class ServiceLife:
 
     def report_stopped(self) -> None:
         self._neighbours.came_down(self)
+        self.was_on = False
 
     def _begin(self, act: Callable[[], Awaitable[None]], what: str, well: Input, badly: Input) -> None:
         work: Deferred[bool] = Deferred.fromCoroutine(self._attempt(act, what))

@@ -226,10 +226,11 @@ class Services:
 
     def came_down(self, life: ServiceLife) -> None:
         """
-        A service is OFF: publish it, let those below go on, and see whether it is wanted again.
+        A service is OFF: publish it if it was ON, let those below go on, and see whether it is wanted again.
         """
-        self.log.info("{name} is off", name=life.full_name)
-        self._events.publish("service-stopped", {"name": life.full_name})
+        if life.was_on:
+            self.log.info("{name} is off", name=life.full_name)
+            self._events.publish("service-stopped", {"name": life.full_name})
         for below in life.depends:
             if below in self._lives:
                 self._free(self._lives[below])

@@ -1,16 +1,18 @@
 """
-Where heavy calls run: a pool of threads beside the reactor, or in place for simulated nodes.
+Where heavy calls run: a few threads beside the reactor, or in place for simulated nodes.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from typing import ParamSpec, Protocol, TypeVar
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.internet.threads import deferToThreadPool
-from twisted.python.threadpool import ThreadPool
+from twisted.python.failure import Failure
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,20 +31,65 @@ class Workers(Protocol):
 
 class ThreadWorkers:
     """
-    Up to `size` threads; calls beyond that wait their turn.
+    Up to `size` threads, made when they are needed; calls beyond that wait their turn.
+
+    Results that come while the reactor is busy wake it once for all of them. Twisted's own pool wakes it for each and
+    hands every call on by several queues, which costs more than most of what a small file needs.
     """
 
     def __init__(self, reactor: IReactorFromThreads, size: int = 4, name: str = "workers") -> None:
-        self._reactor = reactor
-        self._pool = ThreadPool(minthreads=0, maxthreads=size, name=name)
-        self._pool.start()
+        self._reactor, self._size, self._name = reactor, size, name
+        self._calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._results: deque[tuple[Deferred[Any], Any]] = deque()
+        self._threads: list[Thread] = []
+        #: Calls that wait or run.
+        self._busy = 0
+        self._woken = False
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        answer: Deferred[T] = deferToThreadPool(self._reactor, self._pool, function, *args, **kwargs)
+        answer: Deferred[T] = Deferred()
+
+        def call() -> None:
+            try:
+                result: T | Failure = function(*args, **kwargs)
+            except BaseException:  # noqa: BLE001 - the border of the thread: whoever waits gets it
+                result = Failure()
+            self._results.append((answer, result))
+            # read after the append: either the reactor still comes for this result, or it is woken here
+            if not self._woken:
+                self._woken = True
+                self._reactor.callFromThread(self._deliver)
+
+        self._busy += 1
+        if self._busy > len(self._threads) < self._size:
+            self._begin()
+        self._calls.put(call)
         return await answer
 
     def stop(self) -> None:
-        self._pool.stop()
+        for _ in self._threads:
+            self._calls.put(None)
+        threads, self._threads = self._threads, []
+        for thread in threads:
+            thread.join()
+
+    def _begin(self) -> None:
+        thread = Thread(target=self._work, name=f"{self._name} {len(self._threads) + 1}", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            call()
+            # what the call holds is not kept until the next one comes
+            del call
+
+    def _deliver(self) -> None:
+        self._woken = False
+        while self._results:
+            answer, result = self._results.popleft()
+            self._busy -= 1
+            answer.callback(result)
 
 
 class InlineWorkers:

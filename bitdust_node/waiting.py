@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Coroutine, Generator, Iterable
 from typing import Any, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 
 from bitdust_node.clock import Clock
@@ -44,7 +44,13 @@ async def within(clock: Clock, seconds: float, awaitable: Awaitable[T], what: st
     What takes too long is cancelled; if it goes on nevertheless, nobody hears of it any more.
     """
     work = started(awaitable)
-    done: Deferred[T] = Deferred(lambda _: work.cancel())
+
+    def give_up(waiting: Deferred[T]) -> None:
+        # first, as the work may end with any other error: whoever is cancelled must hear that he is
+        waiting.errback(CancelledError())
+        work.cancel()
+
+    done: Deferred[T] = Deferred(give_up)
 
     def settle(result: T | Failure) -> None:
         if done.called:

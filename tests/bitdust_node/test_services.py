@@ -187,9 +187,13 @@ class ServicesTests(SynchronousTestCase):
         self.assertEqual(self.states("network", "gateway"), ["OFF", "DEPENDS_OFF"])
         self.assertEqual(self.services.life("network").ready, "no interface")
         self.assertEqual(self.journal, ["+network", "-network"])
+        self.assertEqual(self.seen, [])  # what never was on did not stop
         self.one("network").fail = None
         self.clock.advance(RETRY + 1)
         self.assertEqual(self.states("network", "gateway"), ["ON", "ON"])
+        self.services.switch("network", False)
+        self.clock.pump()
+        self.assertEqual(self.seen[-1], ("service-stopped", "service_network"))
 
     def test_a_defect_in_a_service_is_logged(self) -> None:
         self.make(service("network"), begin=False)

@@ -64,6 +64,17 @@ class WithinTests(SynchronousTestCase):
         self.failureResultOf(waiting, CancelledError)
         self.assertTrue(answer.called)
 
+    def test_cancelled_work_that_fails_otherwise_hides_nothing(self) -> None:
+        async def sour() -> int:
+            try:
+                return await Deferred()
+            except CancelledError:
+                raise Failed("the disk is full") from None
+
+        waiting = Deferred.fromCoroutine(within(self.clock, 2, sour(), "it"))
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+
     def test_sleep_can_be_cancelled(self) -> None:
         sleeping = Deferred.fromCoroutine(sleep(self.clock, 5))
         sleeping.cancel()
