@@ -1,0 +1,299 @@
+"""
+Methods of the contract whose feature this node does not have yet: declared in full, so that clients find them and
+hear in the words of the contract that the service behind them is not started.
+
+When a feature comes, its service declares the methods and they are taken out here; the registry takes no name twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, TypeVar
+
+from bitdust_node.api.registry import method
+from bitdust_node.errors import Conflict, Unavailable
+from bitdust_node.identity.me import Me
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+TRUSTED = {"trusted_user_id": ("trusted_global_id", "trusted_idurl", "trusted_id")}
+CHOSEN = {"only_active": ("active",), "include_mine": ("mine",), "include_granted": ("granted",)}
+RECIPIENT = {"recipient_id": ("global_id", "idurl", "id")}
+
+SHARES = "shared_data"
+GROUPS = "private_groups"
+MESSAGES = "private_messages"
+HISTORY = "message_history"
+QUEUES = "joint_postman"
+DEVICES = "web_socket_communicator"
+WALLET = "bismuth_wallet"
+
+
+def later(
+    service: str, verb: str, path: str, *more: str, accept: Mapping[str, tuple[str, ...]] | None = None
+) -> Callable[[F], F]:
+    """
+    Declare a method as `method` does; called, it says that the service is not started, also while the service of that
+    name is ON for the sake of other methods.
+    """
+    declare = method(verb, path, *more, needs=(f"service_{service}",), accept=accept)
+
+    def mark(function: F) -> F:
+        @wraps(function)
+        def refuse(self: object, **arguments: Any) -> None:
+            raise Unavailable(f"service_{service}() is not started")
+
+        return declare(refuse)  # type: ignore[return-value]
+
+    return mark
+
+
+class LaterApi:
+    """
+    Shares, groups, messages, devices, networks and chains.
+    """
+
+    def __init__(self, me: Me) -> None:
+        self._me = me
+
+    # --- identity and network ---
+
+    @method(
+        "POST",
+        "/identity/recover/v1",
+        "POST /i/r",
+        accept={"private_key_source": ("private_key_local_file",)},
+    )
+    def identity_recover(
+        self, private_key_source: str, known_idurl: str | None = None, join_network: bool = False
+    ) -> None:
+        """Restore an identity from the text that `identity_backup` wrote."""
+        if self._me.has_identity:
+            raise Conflict("local identity already exist")
+        raise Unavailable("an identity can not be recovered by this version of the node")
+
+    @method("PUT", "/identity/rotate/v1", "PUT /i/rot")
+    def identity_rotate(self) -> None:
+        """Replace one of the identity servers and publish the identity under its new names."""
+        if not self._me.has_identity:
+            raise Unavailable("local identity is not ready")
+        raise Unavailable("an identity can not be moved to other servers by this version of the node")
+
+    @method("PUT", "/identity/heal/v1")
+    def identity_heal(self) -> None:
+        """Never did anything in any edition."""
+        raise Unavailable("method is not implemented")
+
+    @later("udp_transport", "GET", "/network/stun/v1", "GET /nw/stn")
+    def network_stun(self, udp_port: int | None = None, dht_port: int | None = None) -> None:
+        """Detect the own address and the kind of wall in front of it by asking others over UDP."""
+
+    @method("POST", "/network/create/v1")
+    def network_create(self, url: str) -> None:
+        """Add another network, described in a file or at a URL."""
+        raise Unavailable("this version of the node knows one network only")
+
+    @method("POST", "/network/select/v1")
+    def network_select(self, name: str) -> None:
+        """Leave the present network and join another one."""
+        raise Unavailable("this version of the node knows one network only")
+
+    @method("GET", "/network/disconnect/v1")
+    def network_disconnect(self) -> None:
+        """Leave the present network."""
+        raise Unavailable("this version of the node knows one network only; service_stop of network goes offline")
+
+    # --- shares ---
+
+    @later(SHARES, "GET", "/share/list/v1", "GET /sh/l", accept=CHOSEN)
+    def shares_list(self, only_active: bool = False, include_mine: bool = True, include_granted: bool = True) -> None:
+        """List the known shared locations, own and received."""
+
+    @later(SHARES, "GET", "/share/info/v1")
+    def share_info(self, key_id: str) -> None:
+        """Show one shared location."""
+
+    @later(SHARES, "POST", "/share/create/v1", "POST /sh/c")
+    def share_create(
+        self, owner_id: str | None = None, key_size: int | None = None, label: str = "", active: bool = True
+    ) -> None:
+        """Create a new shared location."""
+
+    @later(SHARES, "DELETE", "/share/delete/v1", "DELETE /sh/d")
+    def share_delete(self, key_id: str) -> None:
+        """Close a share and erase its key."""
+
+    @later(SHARES, "PUT", "/share/grant/v1", "PUT /sh/g", accept=TRUSTED)
+    def share_grant(self, key_id: str, trusted_user_id: str, timeout: int = 30, publish_events: bool = True) -> None:
+        """Give another user access to a share."""
+
+    @later(SHARES, "PUT", "/share/open/v1", "POST /share/open/v1", "POST /sh/o")
+    def share_open(self, key_id: str, publish_events: bool = False) -> None:
+        """Connect a share to its suppliers."""
+
+    @later(SHARES, "PUT", "/share/close/v1", "DELETE /share/close/v1", "DELETE /sh/cl")
+    def share_close(self, key_id: str) -> None:
+        """Disconnect a share."""
+
+    @later(SHARES, "GET", "/share/history/v1", "GET /sh/h")
+    def share_history(self) -> None:
+        """Tell who changed what in the shares, and when."""
+
+    # --- groups ---
+
+    @later(GROUPS, "GET", "/group/list/v1", "GET /gr/l", accept=CHOSEN)
+    def groups_list(self, only_active: bool = False, include_mine: bool = True, include_granted: bool = True) -> None:
+        """List the known groups, own and joined."""
+
+    @later(GROUPS, "POST", "/group/create/v1", "POST /gr/c")
+    def group_create(
+        self, creator_id: str | None = None, key_size: int | None = None, label: str = "", timeout: int = 30
+    ) -> None:
+        """Create a new group."""
+
+    @later(GROUPS, "GET", "/group/info/v1", "GET /gr/i")
+    def group_info(self, group_key_id: str) -> None:
+        """Show one group."""
+
+    @later(GROUPS, "GET", "/group/info/dht/v1", accept={"group_creator_id": ("group_creator_idurl", "id")})
+    def group_info_dht(self, group_creator_id: str) -> None:
+        """Read from the DHT what the creator of groups has published about them."""
+
+    @later(GROUPS, "POST", "/group/join/v1", "POST /gr/j")
+    def group_join(
+        self, group_key_id: str, publish_events: bool = False, use_dht_cache: bool = True, wait_result: bool = True
+    ) -> None:
+        """Take part in a group."""
+
+    @later(GROUPS, "DELETE", "/group/leave/v1", "DELETE /gr/lv")
+    def group_leave(self, group_key_id: str, erase_key: bool = False) -> None:
+        """Take part in a group no longer."""
+
+    @later(GROUPS, "PUT", "/group/reconnect/v1")
+    def group_reconnect(self, group_key_id: str, use_dht_cache: bool = False) -> None:
+        """Connect a group anew."""
+
+    @later(GROUPS, "PUT", "/group/share/v1", "PUT /gr/sh", accept={"group_key_id": ("key_id",), **TRUSTED})
+    def group_share(
+        self, group_key_id: str, trusted_user_id: str, timeout: int = 30, publish_events: bool = False
+    ) -> None:
+        """Give another user access to a group."""
+
+    # --- messages ---
+
+    @later(HISTORY, "GET", "/message/history/v1", "GET /msg/h", accept={"recipient_id": ("id",)})
+    def message_history(
+        self,
+        recipient_id: str | None = None,
+        sender_id: str | None = None,
+        message_type: str | None = None,
+        offset: int = 0,
+        limit: int = 100,
+    ) -> None:
+        """List the stored messages of one conversation, newest first."""
+
+    @later(HISTORY, "GET", "/message/conversation/v1")
+    def message_conversations_list(self, message_types: str = "", offset: int = 0, limit: int = 100) -> None:
+        """List the conversations, newest first."""
+
+    @later(MESSAGES, "POST", "/message/send/v1", "POST /msg/s", accept=RECIPIENT)
+    def message_send(
+        self, recipient_id: str, data: dict[str, Any], ping_timeout: int = 30, message_ack_timeout: int = 15
+    ) -> None:
+        """Encrypt a JSON object for one user and deliver it."""
+
+    @later(GROUPS, "POST", "/message/send/group/v1", "POST /msg/sg")
+    def message_send_group(self, group_key_id: str, data: dict[str, Any]) -> None:
+        """Publish a JSON object to a group."""
+
+    @later(MESSAGES, "GET", "/message/receive/{consumer_callback_id}/v1", "GET /msg/r/{consumer_callback_id}")
+    def message_receive(
+        self,
+        consumer_callback_id: str,
+        direction: str = "incoming",
+        message_types: Any = "private_message,group_message",
+        polling_timeout: int = 60,
+    ) -> None:
+        """Return the messages that wait for a named consumer, or wait for the next one."""
+
+    @later(QUEUES, "GET", "/queue/stream/list/v1")
+    def queue_streams_list(self) -> None:
+        """List the queues that this node keeps for its customers."""
+
+    # --- devices ---
+
+    @later(DEVICES, "GET", "/device/list/v1")
+    def devices_list(self, sort: bool = False) -> None:
+        """List the remote devices that may use this node."""
+
+    @later(DEVICES, "GET", "/device/info/v1")
+    def device_info(self, name: str) -> None:
+        """Show one device."""
+
+    @later(DEVICES, "POST", "/device/add/v1")
+    def device_add(
+        self,
+        name: str,
+        routed: bool = False,
+        activate: bool = True,
+        wait_listening: bool = False,
+        web_socket_host: str | None = None,
+        web_socket_port: int | None = None,
+        key_size: int | None = None,
+    ) -> None:
+        """Add a device, connected directly or through a router."""
+
+    @later(DEVICES, "POST", "/device/start/v1")
+    def device_start(self, name: str) -> None:
+        """Let a device in."""
+
+    @later(DEVICES, "POST", "/device/stop/v1")
+    def device_stop(self, name: str) -> None:
+        """Keep a device out."""
+
+    @later(DEVICES, "DELETE", "/device/remove/v1")
+    def device_remove(self, name: str) -> None:
+        """Forget a device."""
+
+    @later(DEVICES, "POST", "/device/authorization/request/v1")
+    def device_authorization_request(self, name: str) -> None:
+        """Begin to pair with a device."""
+
+    @later(DEVICES, "POST", "/device/authorization/generate/v1")
+    def device_authorization_generate(self, name: str) -> None:
+        """Make an access key for a device."""
+
+    @later(DEVICES, "POST", "/device/authorization/reset/v1")
+    def device_authorization_reset(self, name: str) -> None:
+        """Forget how a device was paired."""
+
+    @later(DEVICES, "POST", "/device/authorization/client_code/v1")
+    def device_authorization_client_code(self, name: str, client_code: str) -> None:
+        """Take the code that the device shows."""
+
+    @later(DEVICES, "GET", "/device/router/info/v1")
+    def device_router_info(self, name: str) -> None:
+        """Show the routers of a device."""
+
+    # --- chains ---
+
+    @later("bismuth_blockchain", "GET", "/blockchain/info/v1")
+    def blockchain_info(self) -> None:
+        """Show the state of the chain."""
+
+    @later(WALLET, "GET", "/blockchain/wallet/balance/v1")
+    def blockchain_wallet_balance(self) -> None:
+        """Show what the own wallet holds."""
+
+    @later(WALLET, "GET", "/blockchain/wallet/transactions/v1")
+    def blockchain_wallet_transactions(self) -> None:
+        """List the transactions of the own wallet."""
+
+    @later(WALLET, "POST", "/blockchain/transaction/send/v1")
+    def blockchain_transaction_send(self, recipient: str, amount: float, operation: str = "", data: str = "") -> None:
+        """Send coins."""
+
+    @later("bismuth_miner", "GET", "/blockchain/block/produce/v1")
+    def blockchain_block_produce(self) -> None:
+        """Make a block."""
