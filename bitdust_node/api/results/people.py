@@ -1,0 +1,162 @@
+"""
+Results that tell of people: identities, keys, friends, messages, groups.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NotRequired, TypedDict
+
+
+class Identity(TypedDict):
+    """What an identity document says. `revision` and `signature` are decimal digits."""
+
+    name: str
+    idurl: str
+    global_id: str
+    sources: list[str]
+    contacts: list[str]
+    certificates: list[str]
+    scrubbers: list[str]
+    postage: str
+    date: str
+    version: str
+    revision: str
+    publickey: str
+    signature: str
+    xml: NotRequired[str]
+
+
+class IdentityRotated(Identity):
+    old_sources: list[str]
+    rotated: NotRequired[bool]
+
+
+class BackupWritten(TypedDict):
+    """`result`: the text itself, when no file was named."""
+
+    local_path: NotRequired[str]
+    result: NotRequired[str]
+
+
+class Key(TypedDict):
+    """`size` in bits, as text; `private` only when it was asked for and is there."""
+
+    key_id: str
+    alias: str
+    label: str
+    creator: str
+    is_public: bool
+    public: str
+    private: str | None
+    size: str
+    active: NotRequired[bool]
+    local_key_id: NotRequired[int | None]
+    signature: NotRequired[str]
+    signature_pubkey: NotRequired[str]
+
+
+class Friend(TypedDict):
+    idurl: str
+    global_id: str
+    idhost: str
+    username: str
+    alias: str
+    contact_state: str
+    contact_status: str
+    index: NotRequired[int]
+    id: NotRequired[str]
+    name: NotRequired[str]
+    state: NotRequired[str]
+
+
+class UserStatus(TypedDict):
+    """`contact_state`: CONNECTED, PING? or OFFLINE; `contact_status`: online, checking or offline."""
+
+    idurl: str
+    global_id: str
+    contact_state: str
+    contact_status: str
+
+
+class UserFound(TypedDict):
+    """`result`: exist, or not exist with `position` -1."""
+
+    result: str
+    nickname: str
+    position: int
+    global_id: str
+    idurl: str
+
+
+class MessageKept(TypedDict):
+    doc: dict[str, Any]
+
+
+class MessageSent(TypedDict):
+    """`consumed`: a program of the receiver has taken it."""
+
+    consumed: bool
+
+
+class MessageReceived(TypedDict):
+    """`dir`: incoming or outgoing; `time` in seconds since 1970."""
+
+    data: dict[str, Any]
+    recipient: str
+    sender: str
+    time: int
+    message_id: str | int
+    dir: str
+
+
+class Queue(TypedDict):
+    queue_id: str
+    messages: int
+
+
+class QueueConsumer(TypedDict):
+    consumer_id: str
+    queues: list[str]
+    state: str
+    consumed: int
+    commands: NotRequired[list[str]]
+
+
+class QueueProducer(TypedDict):
+    producer_id: str
+    queues: list[str]
+    state: str
+    produced: int
+
+
+class Group(TypedDict):
+    """`last_sequence_id`: of the last message that was taken, -1 before any."""
+
+    group_key_id: str
+    alias: str
+    label: str
+    creator: str
+    state: str
+    active: bool
+    last_sequence_id: NotRequired[int]
+    active_queue_id: NotRequired[str | None]
+    active_supplier_id: NotRequired[str | None]
+    participant_id: NotRequired[str]
+    group_key_info: NotRequired[dict[str, Any]]
+
+
+class Share(TypedDict):
+    """A folder shared by a key. `state` is null while it is not opened."""
+
+    key_id: str
+    alias: str
+    label: str
+    creator: str
+    state: str | None
+    suppliers: list[str] | None
+    ecc_map: str | None
+    active: NotRequired[bool]
+    revision: NotRequired[int | None]
+    index: NotRequired[int | None]
+    id: NotRequired[str | None]
+    name: NotRequired[str | None]

@@ -1,0 +1,101 @@
+"""
+Which method answers with what, by name. Methods without a result are not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from bitdust_node.api.results import node, people, storage
+
+#: Results without a shape of their own: counters and trees that grow with the node.
+_ANY = dict[str, Any]
+
+RESULTS: Mapping[str, Any] = MappingProxyType(
+    {
+        "api_methods": list[_ANY],
+        "automat_events_start": node.Automat,
+        "automat_events_stop": node.Automat,
+        "automat_info": node.Automat,
+        "automats_list": list[node.Automat],
+        "config_get": list[node.Option],
+        "config_set": list[node.Option],
+        "configs_list": list[node.Option],
+        "configs_tree": list[_ANY],
+        "connections_list": list[node.Connection],
+        "customers_list": list[storage.CustomerItem],
+        "dht_local_db_dump": dict[str, list[_ANY]],
+        "dht_node_find": node.NodesFound,
+        "dht_user_random": list[str],
+        "dht_value_get": node.ValueRead,
+        "dht_value_set": node.ValueWritten,
+        "event_listen": list[node.EventHeard],
+        "event_send": node.EventSent,
+        "events_list": dict[str, int],
+        "file_create": storage.FileCreated,
+        "file_delete": storage.FileCreated,
+        "file_download_start": storage.DownloadStarted,
+        "file_download_stop": list[storage.DownloadStopped],
+        "file_exists": storage.FileExists,
+        "file_info": storage.File,
+        "file_upload_start": storage.UploadStarted,
+        "file_upload_stop": list[str],
+        "files_downloads": list[storage.Download],
+        "files_list": list[storage.File],
+        "files_sync": list[str],
+        "files_uploads": storage.Uploads,
+        "friends_list": list[people.Friend],
+        "group_create": people.Group,
+        "group_info": people.Group,
+        "group_join": people.Group,
+        "group_leave": people.Group,
+        "groups_list": list[people.Group],
+        "identity_backup": people.BackupWritten,
+        "identity_cache_list": list[people.Identity],
+        "identity_create": people.Identity,
+        "identity_get": people.Identity,
+        "identity_recover": people.Identity,
+        "identity_rotate": people.IdentityRotated,
+        "key_audit": list[str],
+        "key_create": people.Key,
+        "key_get": people.Key,
+        "key_share": list[str],
+        "keys_list": list[people.Key],
+        "message_history": list[people.MessageKept],
+        "message_receive": list[people.MessageReceived],
+        "message_send": people.MessageSent,
+        "network_configuration": _ANY,
+        "network_connected": node.NetworkConnected,
+        "network_status": node.NetworkStatus,
+        "network_stun": node.Stun,
+        "packets_list": list[storage.PacketItem],
+        "packets_stats": node.PacketsStats,
+        "process_info": _ANY,
+        "process_restart": node.Restarted,
+        "queue_consumers_list": list[people.QueueConsumer],
+        "queue_producers_list": list[people.QueueProducer],
+        "queues_list": list[people.Queue],
+        "service_info": node.ServiceItem,
+        "service_restart": list[dict[str, bool]],
+        "services_list": list[node.ServiceItem],
+        "share_close": people.Share,
+        "share_create": people.Key,
+        "share_delete": people.Share,
+        "share_open": people.Share,
+        "shares_list": list[people.Share],
+        "space_consumed": storage.SpaceConsumed,
+        "space_donated": storage.SpaceDonated,
+        "space_local": storage.SpaceLocal,
+        "streams_list": list[node.Stream],
+        "suppliers_dht_lookup": storage.SuppliersPublished,
+        "suppliers_list": list[storage.SupplierItem],
+        "suppliers_list_dht": storage.SuppliersPublished,
+        "transfers_list": list[storage.TransfersOfPeer],
+        "user_observe": list[people.UserFound],
+        "user_search": people.UserFound,
+        "user_status": people.UserStatus,
+        "user_status_check": people.UserStatus,
+    }
+)
