@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from OpenSSL import SSL
 from twisted.internet.defer import CancelledError
-from twisted.internet.error import CannotListenError, ConnectError
+from twisted.internet.error import CannotListenError, ConnectError, DNSLookupError
 from twisted.internet.interfaces import IAddress, IPushProducer
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
@@ -204,7 +204,8 @@ class TcpTransport:
     async def _connect(self, host: str, port: int, factory: PipeFactory) -> Session:
         try:
             pipe = cast(TcpPipe, await self._network.connect_tcp(host, port, factory))
-        except ConnectError as error:
+        except (ConnectError, DNSLookupError, ValueError) as error:
+            # the contact is what a stranger has written: a name that no resolver knows, or none at all
             raise Unavailable(f"nobody answers at {host}:{port} ({error})") from error
         session = pipe.session
         if session is None:

@@ -44,7 +44,10 @@ def peer_key_of(connection: SSL.Connection) -> bytes:
     """
     The key (DER SubjectPublicKeyInfo) that the other side has proved to hold.
     """
-    certificate = connection.get_peer_certificate(as_cryptography=True)
+    try:
+        certificate = connection.get_peer_certificate(as_cryptography=True)
+    except ValueError as error:
+        raise Corrupt("the other side has shown a broken certificate") from error
     if certificate is None:
         raise Corrupt("the other side has shown no certificate")
     return spki_of(certificate.public_bytes(serialization.Encoding.DER))

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -104,8 +105,8 @@ def spki_of(certificate_der: bytes) -> bytes:
     try:
         key = x509.load_der_x509_certificate(certificate_der).public_key()
         return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    except ValueError as error:
-        raise Invalid("not an X.509 certificate") from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise Invalid("not an X.509 certificate of a known kind") from error
 
 
 class DeviceRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

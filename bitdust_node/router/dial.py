@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
 
 from automats.dial import DIAL, Input
 from automats.machine import Machine
@@ -30,6 +31,8 @@ class Dial:
     transports: those that may dial, best first.
     may_ask: answers False if the identity server of the peer was asked lately.
     """
+
+    log = Logger()
 
     def __init__(
         self,
@@ -137,16 +140,25 @@ class Dial:
             session = await transport.connect(contact, self.peer)
             if session.state != "CONNECTED":
                 raise Closed(f"{contact} has closed the session at once")
+        except CancelledError:
+            raise
         except BitDustError as error:
-            self._running -= 1
-            self._errors.append(str(error))
-            self.machine.feed(Input.MISSED if self._candidates or self._running else Input.LAST_MISSED)
+            self._missed(str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - a border: whatever a transport does, the dial must come to an end
+            self.log.failure("{contact} can not be dialled", contact=contact)
+            self._missed(f"{contact}: {error}")
             return
         self._running -= 1
         if self._reached is not None and self._reached.dialled:
             session.close("another way was quicker")
         else:
             self._adopt(session)
+
+    def _missed(self, reason: str) -> None:
+        self._running -= 1
+        self._errors.append(reason)
+        self.machine.feed(Input.MISSED if self._candidates or self._running else Input.LAST_MISSED)
 
     async def _ask(self) -> None:
         before = self._resolver.cached(self.peer)

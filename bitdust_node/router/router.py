@@ -4,6 +4,7 @@ Who answers what, and how a question finds its peer and its answer the way back.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -53,7 +54,8 @@ class RouterLimits:
     """
     What peers may ask of a router.
 
-    asked: requests of one peer that are being answered, and our requests to one peer that wait.
+    asked: requests of one peer (also those of sessions that are over) that are being answered, and our requests to one
+        peer that wait.
     rate, burst: requests and openings a second of one peer; of one address (with all its peers) four times as many.
     """
 
@@ -109,6 +111,7 @@ class Router:
         self._served: dict[str, Served] = {}
         self._asked: dict[NodeId, dict[int, Outgoing]] = {}
         self._answering: dict[Session, dict[int, Incoming]] = {}
+        self._busy: Counter[NodeId] = Counter()
         self._last_id = 0
         rate, burst = self.limits.rate, self.limits.burst
         self._by_peer = Buckets(rate, burst)
@@ -302,7 +305,7 @@ class Router:
     def _question(self, session: Session, ask: Ask) -> None:
         answering = self._answering[session]
         try:
-            if len(answering) >= self.limits.asked or ask.id in answering:
+            if self._busy[session.peer_id] >= self.limits.asked or ask.id in answering:
                 raise Full("too many requests of this node are still being answered")
             served, question = self._admit(session, ask.command, ask.question, stream=False)
         except BitDustError as error:
@@ -310,6 +313,7 @@ class Router:
             self._reply(session, Failure(ask.id, *name_of(error)))
             return
         answering[ask.id] = Incoming(session, ask)
+        self._busy[session.peer_id] += 1
         self._tasks.spawn(f"answer to {ask.command}", self._answer(session, ask, served, question))
 
     def _stream(self, session: Session, stream: Stream, opening: Opening) -> None:
@@ -355,7 +359,13 @@ class Router:
             reply = Failure(ask.id, *name_of(error))
         finally:
             self._answering.get(session, {}).pop(ask.id, None)
+            self._less_busy(session.peer_id)
         self._reply(session, reply)
+
+    def _less_busy(self, peer: NodeId) -> None:
+        self._busy[peer] -= 1
+        if not self._busy[peer]:
+            del self._busy[peer]
 
     async def _take(self, stream: Stream, served: Served, question: msgspec.Struct) -> None:
         assert served.take is not None

@@ -161,6 +161,30 @@ class Attacks(TestCase):
         self.assertLess(theirs.queued, 200_000)
         self.assertGreater(b.router.traffic.outgoing.failed, 50)
 
+    async def test_new_sessions_bring_no_new_patience(self) -> None:
+        """What was asked in sessions that are over still counts until it is answered."""
+        a, b = await self.two(router_limits=RouterLimits(asked=10))
+        begun: list[Deferred[None]] = []
+
+        async def slow(peer: Any, question: Any) -> Text:
+            begun.append(Deferred())
+            await begun[-1]
+            return Text("")
+
+        b.router.serve(ECHO, slow)
+        for round in range(4):
+            session: Session = self.join(a, b)
+            for number in range(8):
+                session.send(pack(Ask(100 * round + number, ECHO.name, pack(Text("")))))
+            self.clock.pump()
+            session.close("again")
+            self.clock.pump()
+        self.assertEqual(len(begun), 10)
+        for waiting in begun:
+            waiting.callback(None)
+        self.clock.pump()
+        self.assertEqual(dict(b.router._busy), {})
+
     async def test_flood_of_pings(self) -> None:
         a, b = await self.two(limits=Limits(queued=10_000))
         session: Session = self.join(a, b)

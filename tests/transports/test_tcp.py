@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from automats.registry import Automats
 from bitdust_node.config.config import Config
-from bitdust_node.errors import Invalid
+from bitdust_node.errors import Invalid, Unavailable
 from bitdust_node.network import Network
 from bitdust_node.router.admission import Admission
 from bitdust_node.router.entrance import STRANGERS, Strangers
@@ -62,6 +62,14 @@ class Tcp(TransportSuite, TestCase):
         """Two transports of the suite have the same port in their options: the second takes a free one."""
         a, b = await self.ends(2)
         self.assertNotEqual(a.contact, b.contact)
+
+    async def test_hosts_that_are_none(self) -> None:
+        """Contacts are what strangers write into their documents."""
+        a, b = await self.ends(2)
+        for host in ("no.such.invalid", "x" * 300, "\u2028", "[::1"):
+            with self.assertRaises(Unavailable, msg=repr(host)):
+                await a.transport.connect(f"tcp://{host}:7771", b.node_id)
+        await self.join(a, b)
 
     async def test_rubbish_instead_of_tls(self) -> None:
         a, b = await self.ends(2)

@@ -248,6 +248,26 @@ class Requests(RouterCase):
         for answer in answers[:10]:
             self.failureResultOf(answer, TimedOut)
 
+    async def test_contacts_that_lead_nowhere_end_the_dial(self) -> None:
+        """Whatever a transport makes of them: the next contact is tried, and the waiter hears of the failure."""
+        a, b = await self.two()
+        b.router.serve(ECHO, echo)
+
+        async def defect(contact: str, peer: NodeId) -> Any:
+            raise ValueError(contact)
+
+        real = a.transport.connect
+        a.transport.connect = defect  # type: ignore[method-assign, assignment]
+        answer = self.ask(a, b)
+        self.clock.pump()
+        self.failureResultOf(answer, Unavailable)
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), 1)
+        self.assertEqual(a.router.contacts.state(b.node_id), "OFFLINE")
+        a.transport.connect = real  # type: ignore[method-assign]
+        again = self.ask(a, b)
+        self.clock.pump()
+        self.successResultOf(again)
+
     async def test_too_often(self) -> None:
         a, b = await self.two(router_limits=RouterLimits(rate=10, burst=20))
         b.router.serve(ECHO, echo)
