@@ -1,29 +1,46 @@
 """
-SQLite behind the workers: one transaction a call, one call at a time.
+SQLite behind the workers: one call at a time, and one transaction for all calls that come while the disk is busy.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from twisted.internet.defer import DeferredLock
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from bitdust_node.errors import BitDustError, Closed, Conflict, Corrupt, Failed, Full
+from bitdust_node.tasks import Tasks
 from bitdust_node.threads import Workers
-from bitdust_node.waiting import shielded
 
 T = TypeVar("T")
 
 #: Seconds to wait for another process that holds the file, e.g. a backup program.
 BUSY = 5.0
+#: Calls in one transaction.
+TOGETHER = 200
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What waits for its turn."""
+
+    function: Callable[[sqlite3.Connection], Any]
+    writes: bool
+    done: Deferred[Any]
 
 
 class Database:
     """
     One SQLite file.
+
+    Calls run in the order they were made. Those that wait for the one before share a transaction, so that many small
+    changes cost few syncs of the disk; one that fails is undone alone.
 
     migrations: scripts of SQL statements; number n brings version n-1 to n. They are only ever appended to.
     full_sync: true if a committed transaction must survive a power cut; else only a kill of the process.
@@ -37,8 +54,11 @@ class Database:
         self._workers = workers
         self._full_sync = full_sync
         self._connection: sqlite3.Connection | None = None
-        self._lock = DeferredLock()
         self._closed = False
+        self._waiting: deque[_Call] = deque()
+        self._draining = False
+        self._drained: list[Deferred[None]] = []
+        self._tasks = Tasks("database")
 
     async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """
@@ -47,43 +67,97 @@ class Database:
         It must only use the connection and its arguments, as it runs beside the reactor. When the caller is
         cancelled, the transaction still runs to its end.
         """
-        return await self._queued(function, "BEGIN IMMEDIATE")
+        return await self._queued(function, writes=True)
 
     async def read(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """
         As `run`, for what only reads; an attempt to write raises.
         """
-        return await self._queued(function, "BEGIN")
+        return await self._queued(function, writes=False)
 
     async def close(self) -> None:
         """
         Wait for what is queued and close the file. The database can not be used afterwards.
         """
-        await shielded(self._lock.run(self._close))
-
-    async def _queued(self, function: Callable[[sqlite3.Connection], T], begin: str) -> T:
-        if self._closed:
-            raise Closed(f"database {self.path} is closed")
-        # shielded: a cancelled caller must not free the connection while a worker still uses it
-        return await shielded(self._lock.run(self._workers.run, self._transact, function, begin))
-
-    async def _close(self) -> None:
         self._closed = True
+        if self._draining:
+            drained: Deferred[None] = Deferred()
+            self._drained.append(drained)
+            await drained
         connection, self._connection = self._connection, None
         if connection is not None:
             await self._workers.run(connection.close)
 
-    def _transact(self, function: Callable[[sqlite3.Connection], T], begin: str) -> T:
+    async def _queued(self, function: Callable[[sqlite3.Connection], T], writes: bool) -> T:
+        if self._closed:
+            raise Closed(f"database {self.path} is closed")
+        done: Deferred[T] = Deferred()
+        self._waiting.append(_Call(function, writes, done))
+        if not self._draining:
+            self._draining = True
+            self._tasks.spawn("work off what waits", self._drain())
+        return await done
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                await self._work_off(self._together())
+        finally:
+            self._draining = False
+            drained, self._drained = self._drained, []
+            for each in drained:
+                each.callback(None)
+
+    def _together(self) -> list[_Call]:
+        """The next calls that share a transaction: all that wait, in their order, as long as they are of one kind."""
+        calls = [self._waiting.popleft()]
+        while self._waiting and self._waiting[0].writes is calls[0].writes and len(calls) < TOGETHER:
+            calls.append(self._waiting.popleft())
+        return calls
+
+    async def _work_off(self, calls: list[_Call]) -> None:
+        try:
+            results = await self._workers.run(self._transact, calls)
+        except Exception as error:  # noqa: BLE001 - the failure of the transaction belongs to each who takes part
+            for call in calls:
+                call.done.errback(error)
+            return
+        for call, result in zip(calls, results, strict=True):
+            call.done.callback(result)
+
+    def _transact(self, calls: list[_Call]) -> list[Any]:
+        """In a worker: the results of all calls, a `Failure` for one that was undone."""
+        writes = calls[0].writes
         try:
             connection = self._open()
-            connection.execute(f"PRAGMA query_only={int(begin == 'BEGIN')}")
-            return _transaction(connection, function, begin)
+            connection.execute(f"PRAGMA query_only={int(not writes)}")
+            functions = [call.function for call in calls]
+            return _transaction(
+                connection, lambda c: self._call_each(c, functions), "BEGIN IMMEDIATE" if writes else "BEGIN"
+            )
         except sqlite3.DatabaseError as error:
             raise _ours(error, self.path) from error
 
+    def _call_each(
+        self, connection: sqlite3.Connection, functions: list[Callable[[sqlite3.Connection], Any]]
+    ) -> list[Any]:
+        if len(functions) == 1:
+            return [functions[0](connection)]
+        results: list[Any] = []
+        for function in functions:
+            connection.execute("SAVEPOINT call")
+            try:
+                results.append(function(connection))
+            except Exception as error:
+                if not connection.in_transaction:
+                    # a disk that is full or broken has undone all of it
+                    raise
+                connection.execute("ROLLBACK TO call")
+                results.append(Failure(_ours(error, self.path) if isinstance(error, sqlite3.DatabaseError) else error))
+            connection.execute("RELEASE call")
+        return results
+
     def _open(self) -> sqlite3.Connection:
-        if self._closed:
-            raise Closed(f"database {self.path} is closed")
         if self._connection is None:
             connection = sqlite3.connect(self.path, timeout=BUSY, isolation_level=None, check_same_thread=False)
             try:

@@ -7,12 +7,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, current_thread
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorFromThreads
 from twisted.python.failure import Failure
+
+from bitdust_node.errors import Closed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,8 +27,8 @@ class Workers(Protocol):
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T: ...
 
-    def stop(self) -> None:
-        """Wait for what is running and end the threads."""
+    def stop(self) -> Deferred[None]:
+        """End the threads once they have done all that waits; fires when they are gone."""
 
 
 class ThreadWorkers:
@@ -45,8 +47,11 @@ class ThreadWorkers:
         #: Calls that wait or run.
         self._busy = 0
         self._woken = False
+        self._ended: Deferred[None] = Deferred()
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._ended.called:
+            raise Closed("the workers have ended")
         answer: Deferred[T] = Deferred()
 
         def call() -> None:
@@ -66,12 +71,13 @@ class ThreadWorkers:
         self._calls.put(call)
         return await answer
 
-    def stop(self) -> None:
+    def stop(self) -> Deferred[None]:
+        # never joined: a thread that hangs in a broken disk must not hold the reactor
+        if not self._threads and not self._ended.called:
+            self._ended.callback(None)
         for _ in self._threads:
             self._calls.put(None)
-        threads, self._threads = self._threads, []
-        for thread in threads:
-            thread.join()
+        return self._ended
 
     def _begin(self) -> None:
         thread = Thread(target=self._work, name=f"{self._name} {len(self._threads) + 1}", daemon=True)
@@ -83,6 +89,12 @@ class ThreadWorkers:
             call()
             # what the call holds is not kept until the next one comes
             del call
+        self._reactor.callFromThread(self._gone, current_thread())
+
+    def _gone(self, thread: Thread) -> None:
+        self._threads.remove(thread)
+        if not self._threads:
+            self._ended.callback(None)
 
     def _deliver(self) -> None:
         self._woken = False
@@ -100,5 +112,5 @@ class InlineWorkers:
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return function(*args, **kwargs)
 
-    def stop(self) -> None:
-        return
+    def stop(self) -> Deferred[None]:
+        return succeed(None)
