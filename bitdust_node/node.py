@@ -19,6 +19,7 @@ from automats.node import NODE, Input
 from automats.registry import Automats
 from bitdust_node.api.http import HttpFace
 from bitdust_node.api.log import ApiLog
+from bitdust_node.api.models import Models, Showing
 from bitdust_node.api.parts import EARLY, LATE
 from bitdust_node.api.registry import Registry
 from bitdust_node.api.secret import Secret
@@ -240,16 +241,21 @@ class Node:
         self._closing("services", services.stop_all)
         self.registry.gate = services.is_on
         for cls in LATE:
-            self.registry.add(self.parts.make(cls))
+            self._show(self.parts.make(cls), None)
         for life in services:
             if life.service is not None:
-                self._add_methods(life.service)
+                self._show(life.service, life.name)
 
-    def _add_methods(self, service: object) -> None:
+    def _show(self, part: object, service: str | None) -> None:
+        """
+        Offer to clients what a part has for them: methods and models.
+        """
         try:
-            self.registry.add(service)
+            self.registry.add(part)
+            if isinstance(part, Showing):
+                self.parts.make(Models).add(part.models(), service)
         except Conflict as error:
-            self.log.error("methods of {service} are left out: {error}", service=type(service).__name__, error=error)
+            self.log.error("methods of {part} are left out: {error}", part=type(part).__name__, error=error)
 
     async def _start_services(self) -> None:
         await self.services.start_all()

@@ -4,7 +4,10 @@ What every service is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
+
+from bitdust_node.api.models import Source
 
 
 class Service:
@@ -40,6 +43,12 @@ class Service:
         None if the service is useful now, else why not, e.g. "hired 1 of 4".
         """
         return None
+
+    def models(self) -> Sequence[Source]:
+        """
+        The models of the API whose objects this service knows; it is asked for them only while it is ON.
+        """
+        return ()
 
     def network_configuration(self) -> dict[str, Any] | None:
         """

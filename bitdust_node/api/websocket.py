@@ -1,12 +1,12 @@
 """
-The WebSocket face of the API, on this machine only: calls are answered to their caller, events go to everybody.
+The WebSocket face of the API, on this machine only: calls are answered to their caller, what is pushed goes to all.
 """
 
 from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -20,6 +20,7 @@ from zope.interface import implementer
 from bitdust_node.api.access import local_host, local_origin
 from bitdust_node.api.http import listen_near, plain, port_of
 from bitdust_node.api.log import ApiLog
+from bitdust_node.api.pushes import Pushes
 from bitdust_node.api.registry import Registry
 from bitdust_node.api.secret import Secret
 from bitdust_node.clock import Clock
@@ -29,19 +30,22 @@ from bitdust_node.events import Event, Events
 from bitdust_node.network import Network
 
 MESSAGE_LIMIT = 1024 * 1024
-CLIENTS_LIMIT = 200
+CLIENTS_LIMIT = 400
 #: Calls of one client that may run at the same time.
 CALLS_LIMIT = 256
 #: Bytes that wait for one client that does not read; with more it is dropped.
 WAITING_LIMIT = 16 * 1024 * 1024
+#: Bytes that wait for one client, from which on those who push much are held up.
+BEHIND = 1024 * 1024
 PING_SECONDS = 30
 
 _PATH = "interface/api/web-socket-port"
+_JSON = json.JSONEncoder(sort_keys=True, default=str, separators=(",", ":"), allow_nan=False)
 
 
 class WebSocketFace:
     """
-    Serves the registry by WebSocket while it is started, and pushes the events of the node.
+    Serves the registry by WebSocket while it is started, and pushes events, snapshots and stream messages.
     """
 
     log = Logger()
@@ -55,9 +59,12 @@ class WebSocketFace:
         network: Network,
         clock: Clock,
         api_log: ApiLog | None = None,
+        pushes: Pushes | None = None,
     ) -> None:
         self.registry, self.events, self.secret, self.api_log = registry, events, secret, api_log
         self.clients: set[Client] = set()
+        self._pushes = pushes or Pushes()
+        self._leave: Callable[[], None] | None = None
         self._config, self._network, self._clock = config, network, clock
         self._port: IListeningPort | None = None
         self._unsubscribe = lambda: None
@@ -85,7 +92,7 @@ class WebSocketFace:
             if closed is not None:
                 await closed
         for client in list(self.clients):
-            client.drop()
+            client.drop("the API is closed")
 
     def push(self, kind: str, payload: Mapping[str, Any]) -> None:
         """
@@ -93,9 +100,29 @@ class WebSocketFace:
         """
         if not self.clients:
             return
-        text = compact({"type": kind, "payload": payload})
+        message = framed(compact({"type": kind, "payload": payload}))
         for client in list(self.clients):
-            client.post(text)
+            client.post(message)
+
+    def behind(self) -> bool:
+        """True while a client has much left to read."""
+        return any(client.waiting_bytes > BEHIND for client in self.clients)
+
+    def came(self, client: Client) -> None:
+        """A client is there."""
+        self.clients.add(client)
+        if self._leave is None:
+            self._leave = self._pushes.join(self)
+        self.events.publish("web-socket-connected", {"peer": client.peer_name()})
+
+    def went(self, client: Client, reason: str | None) -> None:
+        """A client is gone. reason: why we dropped it, None if we did not."""
+        self.clients.discard(client)
+        if not self.clients and self._leave is not None:
+            self._leave()
+            self._leave = None
+        data = {"peer": client.peer_name()} | ({"reason": reason} if reason else {})
+        self.events.publish("web-socket-disconnected", data)
 
     def _tell(self, event: Event) -> None:
         self.push("event", {"event_id": event.event_id, "data": event.data})
@@ -133,9 +160,11 @@ class Client(WebSocketServerProtocol):
         self._face = face
         self._calls: set[Deferred[Any]] = set()
         self._waiting: deque[bytes] = deque()
-        self._waiting_bytes = 0
+        #: Bytes that this client has yet to read.
+        self.waiting_bytes = 0
         self._paused = False
         self._producing = False
+        self._dropped: str | None = None
 
     # what autobahn calls
 
@@ -151,8 +180,7 @@ class Client(WebSocketServerProtocol):
     def onOpen(self) -> None:
         self.transport.registerProducer(self, True)
         self._producing = True
-        self._face.clients.add(self)
-        self._face.events.publish("web-socket-connected", {"peer": self._peer_name()})
+        self._face.came(self)
 
     def onMessage(self, payload: bytes, isBinary: bool) -> None:
         try:
@@ -166,11 +194,11 @@ class Client(WebSocketServerProtocol):
     def onClose(self, wasClean: bool, code: int | None, reason: str | None) -> None:
         if self not in self._face.clients:
             return
-        self._face.clients.discard(self)
         self._waiting.clear()
+        self.waiting_bytes = 0
         for call in list(self._calls):
             call.cancel()
-        self._face.events.publish("web-socket-disconnected", {"peer": self._peer_name()})
+        self._face.went(self, self._dropped)
 
     def _closeConnection(self, abort: bool = False) -> None:
         if self._producing:  # a transport with a producer would not close
@@ -186,31 +214,40 @@ class Client(WebSocketServerProtocol):
     def resumeProducing(self) -> None:
         self._paused = False
         while self._waiting and not self._paused:
-            text = self._waiting.popleft()
-            self._waiting_bytes -= len(text)
-            self.sendMessage(text)
+            message = self._waiting.popleft()
+            self.waiting_bytes -= len(message)
+            self.transport.write(message)
 
     def stopProducing(self) -> None:
         self._paused = True
 
     # ours
 
-    def post(self, text: bytes) -> None:
+    def post(self, message: bytes) -> None:
         """
-        Send, or keep until the client has read what was sent before.
+        Send what `framed` made, or keep it until the client has read what was sent before.
         """
-        if not self._paused and not self._waiting:
-            self.sendMessage(text)
+        if self.state != WebSocketServerProtocol.STATE_OPEN:
             return
-        self._waiting.append(text)
-        self._waiting_bytes += len(text)
-        if self._waiting_bytes > WAITING_LIMIT:
-            self.notes.warn("{peer} does not read its messages and is dropped", peer=self._peer_name())
-            self.drop()
+        if not self._paused and not self._waiting:
+            self.transport.write(message)
+            return
+        self._waiting.append(message)
+        self.waiting_bytes += len(message)
+        if self.waiting_bytes > WAITING_LIMIT:
+            self.drop(f"more than {WAITING_LIMIT} bytes wait for it, which it does not read")
 
-    def drop(self) -> None:
+    def drop(self, reason: str) -> None:
         """End the connection at once."""
-        self._closeConnection(abort=True)
+        if self._dropped is None:
+            self._dropped = reason
+            self.notes.info("{peer} is dropped: {reason}", peer=self.peer_name(), reason=reason)
+            self._closeConnection(abort=True)
+
+    def peer_name(self) -> str:
+        """As events show it, e.g. `TCP://127.0.0.1:34588`."""
+        host = self.transport.getPeer()
+        return f"TCP://{host.host}:{host.port}"
 
     def _call(self, message: dict[str, Any]) -> None:
         call_id, name, given = message.get("call_id"), message.get("method"), message.get("kwargs")
@@ -247,11 +284,7 @@ class Client(WebSocketServerProtocol):
 
     def _reply(self, payload: dict[str, Any]) -> None:
         if self in self._face.clients:
-            self.post(compact({"type": "api_call", "payload": payload}))
-
-    def _peer_name(self) -> str:
-        host = self.transport.getPeer()
-        return f"TCP://{host.host}:{host.port}"
+            self.post(framed(compact({"type": "api_call", "payload": payload})))
 
 
 def compact(message: Any) -> bytes:
@@ -259,7 +292,19 @@ def compact(message: Any) -> bytes:
     JSON as clients of the WebSocket get it: on one line, sorted, ASCII; other types as their text.
     """
     try:
-        text = json.dumps(message, sort_keys=True, default=str)
-    except (TypeError, ValueError):
-        text = json.dumps(plain(message), sort_keys=True)
+        text = _JSON.encode(message)
+    except (TypeError, ValueError, RecursionError):
+        text = _JSON.encode(plain(message))
     return text.encode("ascii")
+
+
+def framed(text: bytes) -> bytes:
+    """
+    A text message as it travels to clients (RFC 6455, 5.2); made once, however many get it.
+    """
+    size = len(text)
+    if size < 126:
+        return bytes((0x81, size)) + text
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + text
+    return b"\x81\x7f" + size.to_bytes(8, "big") + text
