@@ -32,7 +32,6 @@ from services.catalog.rows import (
     parts,
 )
 from services.catalog.schema import MIGRATIONS, Item, Piece, PieceState, Version
-from services.catalog.writing import GroupWriter
 
 T = TypeVar("T")
 
@@ -44,10 +43,9 @@ class Catalog:
 
     def __init__(self, folder: DataFolder, workers: Workers, clock: Clock) -> None:
         self._database = Database(folder.catalog_db, MIGRATIONS, workers, full_sync=True)
-        self._writer = GroupWriter(self._database)
         self._clock = clock
         #: What is still to be done.
-        self.errands = Errands(self._database, self._writer, clock)
+        self.errands = Errands(self._database, clock)
         #: Grows with every change; clients compare it.
         self.revision = 0
 
@@ -401,7 +399,7 @@ class Catalog:
             (revision,) = c.execute("UPDATE revision SET number = number + 1 RETURNING number").fetchone()
             return result, int(revision)
 
-        result, revision = await self._writer.run(counted)
+        result, revision = await self._database.run(counted)
         self.revision = max(self.revision, revision)
         return result
 

@@ -15,7 +15,6 @@ from bitdust_node.database import Database
 from bitdust_node.errors import NotFound
 from services.catalog.rows import PAGE, TASK
 from services.catalog.schema import Task, Tombstone
-from services.catalog.writing import GroupWriter
 
 
 class Errands:
@@ -23,9 +22,8 @@ class Errands:
     The tables `tombstones` and `tasks` of the catalog.
     """
 
-    def __init__(self, database: Database, writer: GroupWriter, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
-        self._writer = writer
         self._clock = clock
         self._callbacks: tuple[Callable[[], object], ...] = ()
 
@@ -68,7 +66,7 @@ class Errands:
         A supplier has acknowledged these deletions.
         """
         rows = [(node_id, version) for version in versions]
-        await self._writer.run(
+        await self._database.run(
             lambda c: c.executemany("DELETE FROM tombstones WHERE node_id = ? AND version = ?", rows)
         )
 
@@ -94,10 +92,10 @@ class Errands:
             )
             return Task(cursor.lastrowid or 0, kind, item, version, local_path, temporary, now)
 
-        return await self._writer.run(change)
+        return await self._database.run(change)
 
     async def remove_task(self, task: int) -> None:
-        await self._writer.run(lambda c: c.execute("DELETE FROM tasks WHERE id = ?", (task,)))
+        await self._database.run(lambda c: c.execute("DELETE FROM tasks WHERE id = ?", (task,)))
 
     async def tasks(self, kind: str) -> list[Task]:
         query = f"SELECT {TASK} FROM tasks WHERE kind = ? ORDER BY id LIMIT 100000"
