@@ -184,16 +184,18 @@ class UploadAccidents(UploadCase):
         self.until(lambda: self.run_now(self.customer.catalog.errands.tombstones()) == [])
 
     def test_only_the_newest_versions_are_kept(self) -> None:
-        for text in (b"1", b"2", b"3"):
+        # large enough to be files of their own at the suppliers
+        texts = [text * 600_000 for text in (b"1", b"2", b"3")]
+        for text in texts:
             path = self.tmp / "file"
             path.write_bytes(text)
             self.run_now(self.begin(path, "x"))
             self.clock.advance(2)
         versions = self.info("x")["versions"]
         self.assertEqual(len(versions), 2)
-        self.assertEqual(self.download("x").read_bytes(), b"3")
+        self.assertEqual(self.download("x").read_bytes(), texts[2])
         name = versions[1]["backup_id"].rpartition("/")[2]
-        self.assertEqual(self.download(f"x#{name}", "old").read_bytes(), b"2")
+        self.assertEqual(self.download(f"x#{name}", "old").read_bytes(), texts[1])
         self.until(lambda: all(stored_files(member) == 2 for member in self.suppliers))
 
     def test_supplier_that_lost_its_disk(self) -> None:
