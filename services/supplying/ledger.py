@@ -12,9 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from twisted.internet.defer import Deferred, DeferredLock
-from twisted.python.failure import Failure
-
 from bitdust_node.database import Database
 from bitdust_node.identity.names import NodeId
 from bitdust_node.pieces.hashtree import HASH_BYTES
@@ -108,8 +105,6 @@ class Ledger:
 
     def __init__(self, path: Path | str, workers: Workers) -> None:
         self._database = Database(path, MIGRATIONS, workers, full_sync=True)
-        self._adding: list[tuple[PieceRow, bytes, Deferred[None]]] = []
-        self._turn = DeferredLock()
 
     async def close(self) -> None:
         await self._database.close()
@@ -150,40 +145,24 @@ class Ledger:
         numbers = (HASH_BYTES, PIECE_BLOCK - 1, PIECE_BLOCK, FOOTER_BYTES)
         return dict(await self._database.read(lambda c: c.execute(query, numbers).fetchall()))
 
-    async def add(self, piece: PieceRow, manifest: bytes) -> None:
+    async def add(self, piece: PieceRow, manifest: bytes) -> bytes | None:
         """
-        Note a stored piece. Pieces that come while the disk is busy share the next transaction.
+        Note a stored piece. If there is one under this version and index already, its root is the answer and it stays.
         """
-        done: Deferred[None] = Deferred()
-        self._adding.append((piece, manifest, done))
-        if len(self._adding) == 1:
-            Deferred.fromCoroutine(self._add_all())
-        await done
+        key = (piece.customer, piece.version, piece.index)
 
-    async def _add_all(self) -> None:
-        await self._turn.acquire()
-        batch, self._adding = self._adding, []
-        rows = [(p.customer, p.version, p.index, p.object, p.size, p.root, p.stored) for p, _, _ in batch]
-        small = [(piece.object, piece.data) for piece, _, _ in batch if piece.data is not None]
-        manifests = [(piece.customer, piece.version, manifest) for piece, manifest, _ in batch]
+        def write(c: sqlite3.Connection) -> bytes | None:
+            before = c.execute("SELECT root FROM pieces WHERE customer = ? AND version = ? AND idx = ?", key).fetchone()
+            if before is not None:
+                return bytes(before[0])
+            row = (*key, piece.object, piece.size, piece.root, piece.stored)
+            c.execute("INSERT INTO pieces VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            if piece.data is not None:
+                c.execute("INSERT INTO small VALUES (?, ?)", (piece.object, piece.data))
+            c.execute("INSERT OR IGNORE INTO manifests VALUES (?, ?, ?)", (*key[:2], manifest))
+            return None
 
-        def write(c: sqlite3.Connection) -> None:
-            c.executemany("INSERT INTO pieces VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-            c.executemany("INSERT INTO small VALUES (?, ?)", small)
-            c.executemany("INSERT OR IGNORE INTO manifests VALUES (?, ?, ?)", manifests)
-
-        failure: Failure | None = None
-        try:
-            await self._database.run(write)
-        except Exception:  # noqa: BLE001 - each of those who wait gets it
-            failure = Failure()
-        finally:
-            self._turn.release()
-        for _, _, done in batch:
-            if failure is not None:
-                done.errback(failure)
-            else:
-                done.callback(None)
+        return await self._database.run(write)
 
     async def piece(self, customer: NodeId, version: bytes, index: int) -> PieceRow | None:
         query = (

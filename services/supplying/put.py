@@ -204,15 +204,16 @@ class Put:
             raise Corrupt(f"the piece has {footer.size} bytes, which does not match its manifest")
         if footer.root != manifest.roots[self._index]:
             raise Corrupt("the piece does not match the root in its manifest")
-        before = await self._desk.ledger.piece(self._customer, self._version, self._index)
-        if before is not None:
-            if before.root != footer.root:
-                raise Conflict("another piece is stored under this version and index")
+        if self._small is None and await self._is_there(footer):
             await self._on_disk(self._writer.discard)
             return
         name = object_name(self._customer, self._version, self._index)
         await self._desk.removal.gone(name)
         await shielded(self._keep(name, footer, packed))
+
+    async def _is_there(self, footer: Footer) -> bool:
+        before = await self._desk.ledger.piece(self._customer, self._version, self._index)
+        return before is not None and _same(before.root, footer)
 
     async def _keep(self, name: str, footer: Footer, packed: bytes) -> None:
         now = int(self._desk.clock.seconds())
@@ -220,13 +221,16 @@ class Put:
         if row.data is None:
             await self._on_disk(self._writer.commit)
         try:
-            await self._desk.ledger.add(row, packed)
+            before = await self._desk.ledger.add(row, packed)
         except BaseException:
             # nobody was told that it is stored, so nobody misses it
             if row.data is None:
                 await self._desk.workers.run(self._desk.store.delete, name)
             raise
-        self._reservation.keep()
+        if before is None:
+            self._reservation.keep()
+        else:
+            _same(before, footer)
 
     async def _discard(self) -> None:
         try:
@@ -254,3 +258,12 @@ class Put:
         self.ended.callback(None)
         for waiting in self._finishing:
             waiting.callback(None)
+
+
+def _same(root: bytes, footer: Footer) -> bool:
+    """
+    True if the piece that is stored already is this one; `Conflict` if it is another.
+    """
+    if root != footer.root:
+        raise Conflict("another piece is stored under this version and index")
+    return True
