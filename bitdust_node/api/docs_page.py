@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.resources import files
 
-_TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+_TYPES = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 _FILES = ("index.html", "page.css", "page.js", "swagger-ui.css", "swagger-ui-bundle.js")
 
 #: What the page may do: run its own files and call the node it came from, in no frame of another page.
@@ -50,6 +50,6 @@ class DocsPage:
         if name is None:
             return None
         if name not in self._read:
-            kind = _TYPES["." + name.rsplit(".", 1)[1]]
+            kind = f"{_TYPES[name.rsplit('.', 1)[1]]}; charset=utf-8"
             self._read[name] = PageFile(kind, (files("bitdust_node.api") / "page" / name).read_bytes())
         return self._read[name]

@@ -21,7 +21,9 @@ from twisted.web.http import HTTPChannel, Request
 from twisted.web.http_headers import Headers
 
 from bitdust_node.api.access import INTERFACE, local_host, local_origin
+from bitdust_node.api.docs_page import HEADERS, DocsPage, PageFile
 from bitdust_node.api.log import ApiLog
+from bitdust_node.api.openapi import document
 from bitdust_node.api.registry import Method, MissingError, Registry
 from bitdust_node.api.secret import Secret
 from bitdust_node.clock import Clock
@@ -60,8 +62,18 @@ class HttpFace:
     ) -> None:
         self.registry, self.secret, self.api_log = registry, secret, api_log
         self._config, self._network, self._clock = config, network, clock
+        self.page = DocsPage()
+        self._document = (0, b"")
         self._port: IListeningPort | None = None
         self._factory: ApiFactory | None = None
+
+    def document(self) -> bytes:
+        """
+        The OpenAPI document of the methods that are there by now.
+        """
+        if self._document[0] != len(self.registry):
+            self._document = (len(self.registry), encode(document(self.registry)))
+        return self._document[1]
 
     @property
     def port(self) -> int:
@@ -206,6 +218,16 @@ class ApiRequest(Request):
         verb = command.decode("ascii", "replace")
         raw_path, _, query = path.decode("ascii", "replace").partition("?")
         try:
+            self._check_place()
+            shown = face.page.find(raw_path) if verb == "GET" else None
+            if shown is not None:
+                self._show(shown)
+                return
+            if verb != "OPTIONS" and not face.secret.fits(self.getHeader("api_secret")):
+                raise Refused("access denied")
+            if (verb, raw_path) == ("GET", "/openapi.json"):
+                self._send(face.document())
+                return
             found, arguments = self._arrange(face, verb, raw_path, query)
         except BitDustError as error:
             self._answer({"status": "ERROR", "errors": [str(error)]})
@@ -224,14 +246,15 @@ class ApiRequest(Request):
         face: HttpFace = self.channel.factory.face
         return face
 
+    def _check_place(self) -> None:
+        """Programs of this machine and pages that were loaded from it; see `access`."""
+        if not local_host(self.getHeader("host")) or not local_origin(self.getHeader("origin")):
+            raise Refused("access denied")
+
     def _arrange(self, face: HttpFace, verb: str, raw_path: str, query: str) -> tuple[Method, dict[str, Any]]:
         """
         The method and its typed arguments; whatever is wrong with the request raises an error of ours.
         """
-        if not local_host(self.getHeader("host")) or not local_origin(self.getHeader("origin")):
-            raise Refused("access denied")
-        if verb != "OPTIONS" and not face.secret.fits(self.getHeader("api_secret")):
-            raise Refused("access denied")
         elements = [unquote(element, errors="replace") for element in raw_path.strip("/").split("/")]
         routed = face.registry.route(verb, raw_path) if "%" not in raw_path else None
         routed = routed or face.registry.route_elements(verb, elements)
@@ -279,7 +302,19 @@ class ApiRequest(Request):
     def _answer(self, told: dict[str, Any]) -> None:
         if self._disconnected or self.channel is None:
             return
-        text = encode({**told, "execution": f"{perf_counter() - self.started:3.6f}"})
+        self._send(encode({**told, "execution": f"{perf_counter() - self.started:3.6f}"}))
+
+    def _show(self, file: PageFile) -> None:
+        headers = self.responseHeaders
+        for name, value in HEADERS.items():
+            headers.setRawHeaders(name, [value])
+        headers.setRawHeaders("Content-Type", [file.content_type])
+        headers.setRawHeaders("Content-Length", [str(len(file.content))])
+        self.setResponseCode(200)
+        self.write(file.content)
+        self.finish()
+
+    def _send(self, text: bytes) -> None:
         headers = self.responseHeaders
         headers.setRawHeaders("Content-Type", ["application/json"])
         headers.setRawHeaders("Content-Length", [str(len(text))])

@@ -137,20 +137,17 @@ class ValueWritten(TypedDict):
     closest_nodes: list[DhtContact]
 
 
-PacketsSide = TypedDict(
-    "PacketsSide",
-    {
-        "total_bytes": int,
-        "unknown_bytes": int,
-        "total_packets": int,
-        "unknown_packets": int,
-        "failed_packets": int,
-        "peers": dict[str, int],
-        "identity_cache_count": NotRequired[int],
-        "identity_cache_fails": NotRequired[int],
-        "identity_cache_bytes": NotRequired[int],
-    },
-)
+class PacketsSide(TypedDict):
+    total_bytes: int
+    unknown_bytes: int
+    total_packets: int
+    unknown_packets: int
+    failed_packets: int
+    peers: dict[str, int]
+    identity_cache_count: NotRequired[int]
+    identity_cache_fails: NotRequired[int]
+    identity_cache_bytes: NotRequired[int]
+
 
 # `in` is a word of the language
 PacketsStats = TypedDict("PacketsStats", {"in": PacketsSide, "out": PacketsSide})

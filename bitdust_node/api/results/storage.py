@@ -1,5 +1,5 @@
 """
-Results that tell of data: files, suppliers, customers, space, transfers. Sizes are in bytes, times in seconds since 1970.
+Results that tell of data: files, suppliers, customers, space, transfers. Sizes are in bytes, times in Unix seconds.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The API against its contract, `docs/native-api.json`: declarations, a live node, foreign clients, fuzzing."""
