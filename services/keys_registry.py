@@ -4,8 +4,10 @@ service_keys_registry: the API of the keys.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from bitdust_node.api.models import Source
 from bitdust_node.api.registry import Answer, method
 from bitdust_node.config.config import Config
 from bitdust_node.errors import Conflict, Failed, Invalid, NotFound
@@ -14,6 +16,7 @@ from bitdust_node.keys.folder import Key
 from bitdust_node.keys.ring import KeyRing
 from bitdust_node.keys.rsa import SIZES
 from bitdust_node.service import Service
+from services.models.keys import KeyModel
 
 NEEDS = ("service_keys_registry",)
 
@@ -27,11 +30,14 @@ class KeysRegistry(Service):
     depends: ClassVar[tuple[str, ...]] = ("p2p_notifications",)
     needs_identity: ClassVar[bool] = True
 
-    def __init__(self, ring: KeyRing, config: Config) -> None:
-        self._ring, self._config = ring, config
+    def __init__(self, ring: KeyRing, config: Config, model: KeyModel) -> None:
+        self._ring, self._config, self._model = ring, config, model
 
     async def start(self) -> None:
         self._ring.announce()
+
+    def models(self) -> Sequence[Source]:
+        return (self._model,)
 
     @method("GET", "/key/get/v1", "GET /k/g", needs=NEEDS)
     async def key_get(self, key_id: str, include_private: bool = False) -> dict[str, Any]:

@@ -4,11 +4,12 @@ service_p2p_hookups: who is online, pings, and the newest identity document for 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from twisted.logger import Logger
 
+from bitdust_node.api.models import Source
 from bitdust_node.api.registry import Answer, ApiError, method
 from bitdust_node.errors import BitDustError, Invalid, Refused
 from bitdust_node.identity.document import Document
@@ -21,6 +22,7 @@ from bitdust_node.tasks import Tasks
 from bitdust_node.threads import Workers
 from bitdust_node.waiting import all_of
 from bitdust_node.wire.contact import PING, Ping, Pong
+from services.models.online import OnlineModel
 
 NEEDS = ("service_identity_propagate",)
 USER = {"user_id": ("global_id", "idurl", "id")}
@@ -61,6 +63,9 @@ class P2PHookups(Service):
             undo()
         self._router.withdraw(PING)
         await self._tasks.stop()
+
+    def models(self) -> Sequence[Source]:
+        return (OnlineModel(self._router, self._resolver),)
 
     def ready(self) -> str | None:
         if any(transport.address for transport in self._router.transports):

@@ -13,13 +13,14 @@ from bitdust_node.api.later import LaterApi
 from bitdust_node.api.models import Models
 from bitdust_node.api.process import ProcessApi
 from bitdust_node.api.registry import Registry
+from bitdust_node.api.service_model import ServiceModel
 from bitdust_node.api.services import ServicesApi
 from bitdust_node.identity.api import IdentityApi
 
 #: Made before the services are, so that clients hear how the node comes up.
 EARLY: tuple[type, ...] = (ProcessApi, ConfigApi, EventsApi, AutomatsApi, Models)
 #: Made with the services, before any of them starts.
-LATE: tuple[type, ...] = (ServicesApi, IdentityApi, LaterApi)
+LATE: tuple[type, ...] = (ServicesApi, IdentityApi, LaterApi, ServiceModel)
 
 
 def declared(services: Mapping[str, type]) -> Registry:

@@ -11,6 +11,7 @@ from twisted.trial.unittest import TestCase
 from bitdust_node.api.registry import ArgumentError, Registry
 from bitdust_node.identity.api import IdentityApi
 from services.keys_registry import KeysRegistry
+from services.models.keys import KeyModel
 from tests.bitdust_node.identity.parts import Parts, RunningServer
 from tests.keys import test_document
 
@@ -30,7 +31,7 @@ class ApiTests(TestCase):
         self.registry = Registry(lambda name: self.on)
         parts = self.parts
         self.registry.add(IdentityApi(parts.me, parts.registrar, parts.resolver, Settled()))  # type: ignore[arg-type]
-        self.registry.add(KeysRegistry(parts.ring, parts.config))
+        self.registry.add(KeysRegistry(parts.ring, parts.config, KeyModel(parts.ring, parts.events)))
 
     async def call(self, name: str, **arguments: Any) -> dict[str, Any]:
         return await self.registry.call(name, arguments)

@@ -1,0 +1,3 @@
+"""
+What clients can follow by models: the objects of the services.
+"""
