@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bitdust_node.node import Node
+    from bitdust_node.telling import Telling
 
 
 def run_node(
     base: Path,
     overrides: Mapping[str, object] | None = None,
     then: Callable[[Node], Awaitable[int]] | None = None,
+    telling: Telling | None = None,
 ) -> int:
     """
     Run a node on a data directory until it is told to end by a signal or by a client; answers with an exit code.
 
     then: what to do once the node runs; the node ends when it is done.
+    telling: where the log goes, else to its files alone.
     """
     # before anything else: several libraries install another reactor when they are imported
     from twisted.internet import asyncioreactor
@@ -31,7 +34,7 @@ def run_node(
 
     from bitdust_node.run import run
 
-    return run(reactor, base, overrides, then)
+    return run(reactor, base, overrides, then, telling)
 
 
 def main() -> None:

@@ -62,6 +62,7 @@ class Node:
     overrides: options to set before anything reads them.
     services: classes of services by name, else those that are installed.
     quit: what to call when a client asks the process to end; None just stops the node.
+    logs: write `node.log` and `event.log`.
     """
 
     log = Logger()
@@ -74,6 +75,7 @@ class Node:
         *,
         services: Mapping[str, type] | None = None,
         quit: Callable[[], object] | None = None,
+        logs: bool = True,
     ) -> None:
         self.base = base
         #: True when a client asked for a restart: whoever runs the node starts it again.
@@ -82,6 +84,7 @@ class Node:
         self.parts = Assembly()
         self.automats = Automats()
         self._reactor, self._overrides, self._plugins = reactor, overrides or {}, services
+        self._logs = logs
         # not a task: stopping ends the tasks
         self._quit = quit or (lambda: Deferred.fromCoroutine(self.stop()))
         self._tasks = Tasks("node")
@@ -190,13 +193,16 @@ class Node:
         folder = DataFolder(self.base)
         lock = FolderLock(folder.processid)
         self._closing("lock", lock.release)
-        log = NodeLog(folder.logs)
-        self._closing("log", log.close)
+        log = NodeLog(folder.logs) if self._logs else None
+        if log is not None:
+            self._closing("log", log.close)
         config = Config(folder.config, self._overrides)
-        log.set_level(config.number("logs/debug-level"))
-        config.watch("logs/debug-level", lambda _path, _old, new: log.set_level(int(new)))
         events = Events(self._reactor)
-        self._closing("event log", EventLog(folder.logs, events).close)
+        if log is not None:
+            level = log.set_level
+            level(config.number("logs/debug-level"))
+            config.watch("logs/debug-level", lambda _path, _old, new: level(int(new)))
+            self._closing("event log", EventLog(folder.logs, events).close)
         for part in (folder, config, events):
             self.parts.provide(part)
 

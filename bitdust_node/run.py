@@ -15,6 +15,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import (
     FilteringLogObserver,
+    ILogObserver,
     LogLevel,
     LogLevelFilterPredicate,
     globalLogBeginner,
@@ -23,8 +24,10 @@ from twisted.logger import (
 from twisted.python.failure import Failure
 
 from bitdust_node.errors import BitDustError, Closed
+from bitdust_node.logs import CHATTY
 from bitdust_node.node import Node
 from bitdust_node.pages import keep_pages
+from bitdust_node.telling import Telling
 
 #: Seconds after which a process that was told to end is gone, whatever hangs.
 PATIENCE = 60.0
@@ -35,15 +38,17 @@ def run(
     base: Path,
     overrides: Mapping[str, object] | None,
     then: Callable[[Node], Awaitable[int]] | None,
+    telling: Telling | None = None,
 ) -> int:
     """
     Run one node until the process is told to end. See `bitdust_node.__main__.run_node`.
     """
     keep_pages()
     reactor.seconds = _steady()
-    _log_errors()
+    telling = telling or Telling()
+    _tell(telling)
     outcome = [0]
-    node = Node(base, reactor, overrides, quit=reactor.stop)
+    node = Node(base, reactor, overrides, quit=reactor.stop, logs=telling.files)
     reactor.addSystemEventTrigger("before", "shutdown", lambda: _end(node))
     reactor.callWhenRunning(lambda: Deferred.fromCoroutine(_live(reactor, node, then, outcome)))
     reactor.run()
@@ -93,11 +98,18 @@ def _steady() -> Callable[[], float]:
     return lambda: offset + time.clock_gettime(clock)
 
 
-def _log_errors() -> None:
+def _tell(telling: Telling) -> None:
     """
-    Only what is wrong goes to the terminal; the rest is in `logs/node.log`.
+    What is wrong always goes to the terminal; the rest is in `logs/node.log`, and where a person wants to see it.
     """
-    errors = FilteringLogObserver(
-        textFileLogObserver(sys.stderr), [LogLevelFilterPredicate(defaultLogLevel=LogLevel.error)]
-    )
-    globalLogBeginner.beginLoggingTo([errors], redirectStandardIO=False)
+    level = LogLevelFilterPredicate(defaultLogLevel=LogLevel.info)
+    for name in () if telling.libraries else CHATTY:
+        level.setLogLevelForNamespace(name, LogLevel.warn)
+    errors = LogLevelFilterPredicate(defaultLogLevel=LogLevel.error)
+    shown = level if telling.terminal else errors
+    observers: list[ILogObserver] = [FilteringLogObserver(textFileLogObserver(sys.stderr), [shown])]
+    if telling.copy:
+        # line by line, so that it can be followed
+        copy = Path(telling.copy).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 - open until the end
+        observers.append(FilteringLogObserver(textFileLogObserver(copy), [level]))
+    globalLogBeginner.beginLoggingTo(observers, redirectStandardIO=False)
