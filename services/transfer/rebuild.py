@@ -29,21 +29,21 @@ async def rebuild(means: Means, version: Version, label: str, path: str) -> list
     """
     held = (await means.catalog.pieces([version.id]))[version.id]
     stored = [piece for piece in held if piece.state == "stored"]
+    sources = [piece for piece in held if piece.state in ("stored", "leaving")]
     receivers = _receivers(means, version, stored)
-    if version.manifest is None or len(stored) < version.k or not receivers:
+    if version.manifest is None or len(sources) < version.k or not receivers:
         return []
     manifest = SignedManifest.parse(version.manifest).manifest
     layout = manifest.layout
     batch = max(1, BATCH_BYTES // layout.segment_bytes)
     blamed: list[Blame] = []
     gathering = Gathering(
-        means, manifest, stored, blamed.append, label, path, checked=True, ahead=2 * batch * layout.block
+        means, manifest, sources, blamed.append, label, path, checked=True, ahead=2 * batch * layout.block
     )
     senders = Senders(means.motion, means.clock, version.id, receivers, layout.m, label, path)
     reason = "rebuilding was broken off"
     done: list[int] = []
     try:
-        await senders.open()
         size, at = layout.piece_bytes(manifest.length), 0
         while at < size and senders.alive:
             length = min(batch * layout.block, size - at)

@@ -6,16 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
-from bitdust_node.clock import Clock
-from bitdust_node.errors import BitDustError
+from bitdust_node.clock import Clock, DelayedCall
+from bitdust_node.errors import BitDustError, TimedOut
 from bitdust_node.router.transport import Stream
 from bitdust_node.waiting import all_of, started, within
 from services.data_motion import DataMotion, Holder
 
 #: Seconds that a supplier may take nothing before it is given up for this pass.
 STALL_TIME = 30.0
+#: Seconds that the last suppliers get to store their pieces, on top of the time that enough others have taken.
+LAST_TIME = 5.0
 
 
 class Sender:
@@ -23,18 +26,18 @@ class Sender:
     One piece on its way to one supplier. error: why it was given up, or None.
     """
 
-    def __init__(self, motion: DataMotion, clock: Clock, holder: Holder, version: bytes, number: int) -> None:
+    def __init__(
+        self, motion: DataMotion, clock: Clock, holder: Holder, version: bytes, number: int, pieces: int
+    ) -> None:
         self.holder, self.number = holder, number
         self.error: BitDustError | None = None
-        self._motion, self._clock, self._version = motion, clock, version
+        self._motion, self._clock, self._version, self._pieces = motion, clock, version, pieces
         self._stream: Stream | None = None
-
-    async def open(self, pieces: int) -> None:
-        self._stream = await self._motion.put(self.holder, self._version, self.number, pieces)
 
     async def write(self, data: bytes) -> None:
         if self._stream is None:
-            return
+            # only now, so that all that belongs to a small piece travels at once
+            self._stream = await self._motion.put(self.holder, self._version, self.number, self._pieces)
         writing = started(self._stream.write(data))
         if not writing.called:
             what = f"supplier {self.holder.idurl} takes nothing:"
@@ -68,16 +71,13 @@ class Senders:
         label: str,
         path: str,
     ) -> None:
-        self._pieces = pieces
-        self.alive = [Sender(motion, clock, holder, version, number) for number, holder in receivers.items()]
+        self._clock = clock
+        self.alive = [Sender(motion, clock, holder, version, number, pieces) for number, holder in receivers.items()]
         #: Why the others were dropped, by number of the piece.
         self.errors: dict[int, BitDustError] = {}
         self._done: list[Callable[[], None]] = [
             motion.note(sender.holder, "outgoing", f"{label}/0-{sender.number}-Data", path) for sender in self.alive
         ]
-
-    async def open(self) -> None:
-        await self._each([sender.open(self._pieces) for sender in self.alive])
 
     async def write(self, parts: Sequence[bytes] | Mapping[int, bytes]) -> None:
         """
@@ -85,11 +85,17 @@ class Senders:
         """
         await self._each([sender.write(parts[sender.number]) for sender in self.alive])
 
-    async def commit(self, manifest: bytes) -> list[int]:
+    async def commit(self, manifest: bytes, enough: int = 0) -> list[int]:
         """
         The numbers of the pieces that are stored safely.
+
+        enough: when so many are stored, the others are not waited for much longer; 0 waits for all.
         """
-        await self._each([sender.commit(manifest) for sender in self.alive])
+        last = _Last(self._clock, enough)
+        try:
+            await self._each([last.wait(sender.commit(manifest), sender.holder.idurl) for sender in self.alive])
+        finally:
+            last.close()
         return [sender.number for sender in self.alive]
 
     def close(self, reason: str = "") -> None:
@@ -115,3 +121,39 @@ class Senders:
             elif isinstance(result, Exception):
                 raise result
         self.alive = [sender for sender in self.alive if sender not in dropped]
+
+
+class _Last:
+    """
+    Waits for many, but when `enough` have come not for ever for the last ones.
+    """
+
+    def __init__(self, clock: Clock, enough: int) -> None:
+        self._clock, self._missing = clock, enough
+        self._begun = clock.seconds()
+        self._running: list[Deferred[None]] = []
+        self._call: DelayedCall | None = None
+        self._over = False
+
+    async def wait(self, work: Awaitable[None], who: str) -> None:
+        running = started(work)
+        self._running.append(running)
+        try:
+            await running
+        except CancelledError:
+            if self._over:
+                raise TimedOut(f"supplier {who} did not store its piece in time") from None
+            raise
+        self._missing -= 1
+        if self._missing == 0:
+            taken = self._clock.seconds() - self._begun
+            self._call = self._clock.callLater(taken + LAST_TIME, self._give_up)
+
+    def close(self) -> None:
+        if self._call is not None and self._call.active():
+            self._call.cancel()
+
+    def _give_up(self) -> None:
+        self._over = True
+        for running in self._running:
+            running.cancel()

@@ -287,7 +287,6 @@ class Upload:
         reason = "the upload was broken off"
         coming = started(means.workers.run(sealing.next))
         try:
-            await senders.open()
             while True:
                 self.work_blocks = 1
                 batch, manifest = await shielded(coming)
@@ -303,7 +302,7 @@ class Upload:
                 if manifest is not None:
                     break
             self.total_size = self.bytes_processed = sealing.length
-            stored = await senders.commit(manifest)
+            stored = await senders.commit(manifest, enough(sealing.layout.k, sealing.layout.m))
             reason = ""
             if len(stored) >= sealing.layout.k:
                 piece = sealing.layout.piece_bytes(sealing.length)
@@ -362,10 +361,15 @@ class Upload:
         self._ends.spawn("clean up", self._clean_up())
 
     async def _clean_up(self) -> None:
-        if self._version_id is not None:
-            await self._means.catalog.drop_version(self._version_id, self.task.id)
-        else:
-            await self._means.catalog.errands.remove_task(self.task.id)
+        try:
+            if self._version_id is not None:
+                await self._means.catalog.drop_version(self._version_id, self.task.id)
+            else:
+                await self._means.catalog.errands.remove_task(self.task.id)
+        except CancelledError:
+            raise
+        except Exception:  # noqa: BLE001 - e.g. the own disk is full: what is left in the catalog goes at the next start
+            self.log.failure("what is left of the upload {id} can not be removed now", id=self.backup_id)
         self._finish(self._error)
 
     def _finish(self, error: BitDustError | None) -> None:
