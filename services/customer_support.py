@@ -21,8 +21,8 @@ LANES = 10
 
 class CustomerSupport(Service):
     """
-    Every ten minutes, shows the own identity to customers that are not connected, so that they find this node again
-    after its address has changed.
+    At the start and every ten minutes, shows the own identity to customers that are not connected, so that they find
+    this node again after it was away or its address has changed.
     """
 
     name: ClassVar[str] = "customer_support"
@@ -35,7 +35,7 @@ class CustomerSupport(Service):
 
     async def start(self) -> None:
         self._tasks = Tasks("customer support")
-        self._tasks.every(ROUND, "greet customers", self.greet, self._clock)
+        self._tasks.every(ROUND, "greet customers", self.greet, self._clock, at_once=True)
 
     async def stop(self) -> None:
         await self._tasks.stop()

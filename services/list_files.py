@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from twisted.logger import Logger
 
-from bitdust_node.errors import BitDustError
+from bitdust_node.errors import BitDustError, Invalid
 from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
 from bitdust_node.service import Service
@@ -19,6 +19,9 @@ from services.customer import Customer
 from services.data_motion import DataMotion, Holder
 from services.employer import Employer
 from services.hiring.link import SupplierLink
+
+#: Pieces on the list of one supplier that the catalog does not know; one who tells of more makes them up.
+UNKNOWN_LIMIT = 1_000_000
 
 
 class ListFiles(Service):
@@ -84,6 +87,8 @@ class ListFiles(Service):
                         expected.discard((piece.version, piece.index))
                     else:
                         unknown += 1
+                if unknown > UNKNOWN_LIMIT:
+                    raise Invalid(f"it lists more than {UNKNOWN_LIMIT} pieces that nobody has sent")
                 if not page or page[-1].cursor <= after:
                     break
                 after = page[-1].cursor

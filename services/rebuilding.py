@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from bitdust_node.clock import Clock, DelayedCall
 from bitdust_node.errors import BitDustError
+from bitdust_node.events import Event
 from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
 from services.catalog.catalog import Catalog
@@ -19,8 +20,12 @@ from services.data_motion import DataMotion
 from services.transfer.means import Means
 from services.transfer.rebuild import rebuild
 
-#: Seconds after a supplier came or went, and between rounds while something is missing.
+#: Seconds after something was lost or a supplier came or went, and between rounds while something is missing.
 SOON, AGAIN = 2.0, 60.0
+#: Seconds that a version that could not be completed rests while no supplier comes: at first, and at most.
+REST_FIRST, REST_LONGEST = 60.0, 3600.0
+#: Events after which a piece may be missing that was not before.
+LOSSES = frozenset({"backup-done", "restore-failed", "my-list-files-refreshed"})
 
 
 class Rebuilding(Service):
@@ -38,20 +43,22 @@ class Rebuilding(Service):
     def __init__(self, motion: DataMotion, customer: Customer, catalog: Catalog, means: Means, clock: Clock) -> None:
         self._motion, self._customer, self._catalog, self._means, self._clock = motion, customer, catalog, means, clock
         self._tasks = Tasks("rebuilding")
-        self._undo: Callable[[], None] | None = None
+        self._undo: list[Callable[[], None]] = []
         self._planned: DelayedCall | None = None
+        #: Versions that rest: until when, and for how long.
+        self._resting: dict[bytes, tuple[float, float]] = {}
         #: True while a round runs.
         self.busy = False
 
     async def start(self) -> None:
         self._tasks = Tasks("rebuilding")
-        self._undo = self._customer.observe(self.soon)
+        self._undo = [self._customer.observe(self._changed), self._means.events.subscribe(self._heard)]
         self.soon()
 
     async def stop(self) -> None:
-        if self._undo is not None:
-            self._undo()
-            self._undo = None
+        for undo in self._undo:
+            undo()
+        self._undo = []
         if self._planned is not None and self._planned.active():
             self._planned.cancel()
         await self._tasks.stop()
@@ -62,6 +69,14 @@ class Rebuilding(Service):
         Look for missing pieces in a moment.
         """
         self._plan(SOON)
+
+    def _changed(self) -> None:
+        self._resting.clear()
+        self.soon()
+
+    def _heard(self, event: Event) -> None:
+        if event.event_id in LOSSES:
+            self.soon()
 
     def _plan(self, seconds: float) -> None:
         if self._planned is not None and self._planned.active():
@@ -76,8 +91,13 @@ class Rebuilding(Service):
         self.busy = True
         try:
             versions = await self._catalog.incomplete()
+            self._resting = {
+                version.id: self._resting[version.id] for version in versions if version.id in self._resting
+            }
             for version in versions:
-                await self._rebuild_one(version.id)
+                until, _ = self._resting.get(version.id, (0.0, 0.0))
+                if until <= self._clock.seconds():
+                    await self._rebuild_one(version.id)
         finally:
             self.busy = False
         if versions:
@@ -89,7 +109,13 @@ class Rebuilding(Service):
         if version is None or item is None or version.missing == 0:
             return
         label = f"{self._means.key_id(item.alias)}:{item.path_id}/{version.name}"
+        made: list[int] = []
         try:
-            await rebuild(self._means, version, label, item.path)
+            made = await rebuild(self._means, version, label, item.path)
         except BitDustError as error:
             self.log.info("{label} could not be completed: {error}", label=label, error=error)
+        if not made:
+            # else a supplier without room would be sent the same piece every minute
+            _, before = self._resting.get(version_id, (0.0, REST_FIRST / 2))
+            rest = min(2 * before, REST_LONGEST)
+            self._resting[version_id] = self._clock.seconds() + rest, rest

@@ -44,7 +44,7 @@ class Restores(Service):
     async def start(self) -> None:
         catalog = self._means.catalog
         for task in await catalog.errands.tasks("download"):
-            await self._means.workers.run(remove, Path(task.temporary))
+            await self._remove(Path(task.temporary))
             item = await catalog.item(task.item)
             versions = (await catalog.versions([task.item]))[task.item]
             version = next((one for one in versions if one.name == task.version), None)
@@ -150,6 +150,13 @@ class Restores(Service):
         raise NotFound(f"no remotely stored versions of {item.path} were found")
 
     # the queue
+
+    async def _remove(self, temporary: Path) -> None:
+        try:
+            await self._means.workers.run(remove, temporary)
+        except OSError as error:
+            # its disk may be gone or read-only now: no reason not to restore anything else
+            self.log.warn("{path} can not be removed: {error}", path=str(temporary), error=str(error))
 
     def _add(self, task: Task, item: Item, version: Version) -> Download:
         download = Download(self._means, task, item, version, Path(task.local_path), self._ended)

@@ -18,8 +18,8 @@ from services.catalog.catalog import Catalog
 from services.customer import Customer
 from services.data_motion import DataMotion, Holder
 
-#: Seconds that deletions are collected before suppliers hear of them, and between tries.
-COLLECT, AGAIN = 0.5, 60.0
+#: Seconds that deletions are collected before suppliers hear of them, and between tries: the first, and the longest.
+COLLECT, AGAIN_FIRST, AGAIN_LONGEST = 0.5, 60.0, 960.0
 
 
 class Deletions:
@@ -36,6 +36,7 @@ class Deletions:
         self._at = 0.0
         self._running: Deferred[None] | None = None
         self._again = False
+        self._delay = AGAIN_FIRST
         self._undo: list[Callable[[], None]] = []
 
     def start(self) -> None:
@@ -89,7 +90,8 @@ class Deletions:
                 continue
             left = not await self._tell_one(Holder(NodeId(node_id), idurl)) or left
         if left:
-            self._plan(AGAIN)
+            self._plan(self._delay)
+        self._delay = min(2 * self._delay, AGAIN_LONGEST) if left else AGAIN_FIRST
 
     async def _tell_one(self, holder: Holder) -> bool:
         while True:

@@ -22,7 +22,7 @@ from bitdust_node.wire.storage import LEASE_REQUEST, LeaseAnswer, LeaseQuestion
 from services.hiring.suppliers import Hired
 
 #: Seconds between tries: the first, and the longest.
-RETRY_FIRST, RETRY_LONGEST = 1.0, 60.0
+RETRY_FIRST, RETRY_LONGEST = 1.0, 300.0
 #: A lease is renewed when this part of its time is left, but not more often than this.
 RENEW_PART, RENEW_AT_LEAST = 0.5, 600.0
 #: Seconds that a supplier has to answer.
@@ -161,7 +161,10 @@ class SupplierLink:
 
     async def _request(self, needed: int) -> LeaseAnswer:
         question = LeaseQuestion(needed, self.hired.position, self._wanted().suppliers)
-        return await self._router.request(self.node_id, LEASE_REQUEST, question, timeout=ANSWER_TIME)
+        answer = await self._router.request(self.node_id, LEASE_REQUEST, question, timeout=ANSWER_TIME)
+        if answer.granted < needed:
+            raise Refused(f"it grants {answer.granted} of {needed} bytes")
+        return answer
 
     def _note(self) -> None:
         if self._answer is not None:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from twisted.logger import Logger
 
 from bitdust_node.clock import Clock
-from bitdust_node.errors import BitDustError
+from bitdust_node.errors import BitDustError, Refused
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.resolver import Resolver
@@ -81,6 +81,8 @@ class Search:
         question = LeaseQuestion(self._wanted.needed, position, self._wanted.suppliers)
         try:
             answer = await self._router.request(document.node_id, LEASE_REQUEST, question)
+            if answer.granted < self._wanted.needed:
+                raise Refused(f"it grants {answer.granted} of {self._wanted.needed} bytes")
             await self._take(position, document, answer)
         except BaseException:
             self._taken.discard(document.node_id)
