@@ -26,6 +26,7 @@ from bitdust_node.api.log import ApiLog
 from bitdust_node.api.openapi import document
 from bitdust_node.api.registry import Method, MissingError, Registry
 from bitdust_node.api.secret import Secret
+from bitdust_node.api.text import indented
 from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
 from bitdust_node.errors import BitDustError, Invalid, Refused, Unavailable
@@ -200,7 +201,7 @@ class ApiRequest(Request):
         self._refused = True
         self.content = BytesIO()
         error = f"the body is larger than {BODY_LIMIT} bytes"
-        text = encode({"status": "ERROR", "errors": [error], "execution": "0.000000"})
+        text = indented({"status": "ERROR", "errors": [error], "execution": "0.000000"}).encode("ascii")
         head = (
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(text)}\r\nConnection: close\r\n\r\n"
@@ -302,7 +303,8 @@ class ApiRequest(Request):
     def _answer(self, told: dict[str, Any]) -> None:
         if self._disconnected or self.channel is None:
             return
-        self._send(encode({**told, "execution": f"{perf_counter() - self.started:3.6f}"}))
+        told = {**told, "execution": f"{perf_counter() - self.started:3.6f}"}
+        self._send(indented(told).encode("ascii"))
 
     def _show(self, file: PageFile) -> None:
         headers = self.responseHeaders
@@ -339,32 +341,6 @@ class ApiRequest(Request):
         allowed = "x-prototype-version,x-requested-with,api_secret,content-type"
         headers.setRawHeaders("Access-Control-Allow-Headers", [allowed])
         headers.setRawHeaders("Access-Control-Max-Age", ["2520"])
-
-
-def encode(told: Mapping[str, Any]) -> bytes:
-    """
-    JSON as clients of the HTTP face get it: indented, sorted, one newline at the end; other types as their text.
-    """
-    try:
-        text = json.dumps(told, indent=2, sort_keys=True, default=str)
-    except (TypeError, ValueError):
-        text = json.dumps(plain(told), indent=2, sort_keys=True)
-    return text.encode("ascii") + b"\n"
-
-
-def plain(value: Any, depth: int = 0) -> Any:
-    """
-    A value of JSON types only: keys as text, endless nesting cut.
-    """
-    if depth > 50:
-        return "..."
-    if isinstance(value, dict):
-        return {str(key): plain(inner, depth + 1) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(inner, depth + 1) for inner in value]
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return str(value)
 
 
 def _unwrapped(body: dict[str, Any], name: str) -> Any:

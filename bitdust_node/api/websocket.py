@@ -18,11 +18,12 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from bitdust_node.api.access import local_host, local_origin
-from bitdust_node.api.http import listen_near, plain, port_of
+from bitdust_node.api.http import listen_near, port_of
 from bitdust_node.api.log import ApiLog
 from bitdust_node.api.pushes import Pushes
 from bitdust_node.api.registry import Registry
 from bitdust_node.api.secret import Secret
+from bitdust_node.api.text import compact
 from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
 from bitdust_node.errors import BitDustError
@@ -40,7 +41,6 @@ BEHIND = 1024 * 1024
 PING_SECONDS = 30
 
 _PATH = "interface/api/web-socket-port"
-_JSON = json.JSONEncoder(sort_keys=True, default=str, separators=(",", ":"), allow_nan=False)
 
 
 class WebSocketFace:
@@ -100,7 +100,7 @@ class WebSocketFace:
         """
         if not self.clients:
             return
-        message = framed(compact({"type": kind, "payload": payload}))
+        message = framed({"type": kind, "payload": payload})
         for client in list(self.clients):
             client.post(message)
 
@@ -284,24 +284,14 @@ class Client(WebSocketServerProtocol):
 
     def _reply(self, payload: dict[str, Any]) -> None:
         if self in self._face.clients:
-            self.post(framed(compact({"type": "api_call", "payload": payload})))
+            self.post(framed({"type": "api_call", "payload": payload}))
 
 
-def compact(message: Any) -> bytes:
-    """
-    JSON as clients of the WebSocket get it: on one line, sorted, ASCII; other types as their text.
-    """
-    try:
-        text = _JSON.encode(message)
-    except (TypeError, ValueError, RecursionError):
-        text = _JSON.encode(plain(message))
-    return text.encode("ascii")
-
-
-def framed(text: bytes) -> bytes:
+def framed(message: Mapping[str, Any]) -> bytes:
     """
     A text message as it travels to clients (RFC 6455, 5.2); made once, however many get it.
     """
+    text = compact(message).encode("ascii")
     size = len(text)
     if size < 126:
         return bytes((0x81, size)) + text
