@@ -5,7 +5,7 @@ The HTTP face of the API, on this machine only. Every answer has status 200; suc
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from io import BytesIO
 from time import perf_counter
 from typing import Any
@@ -73,7 +73,7 @@ class HttpFace:
         The OpenAPI document of the methods that are there by now.
         """
         if self._document[0] != len(self.registry):
-            self._document = (len(self.registry), encode(document(self.registry)))
+            self._document = (len(self.registry), indented(document(self.registry)).encode("ascii"))
         return self._document[1]
 
     @property
