@@ -25,6 +25,7 @@ class Input(StrEnum):
     MISSING = "MISSING"
     AGAIN = "AGAIN"
     CHANGED = "CHANGED"
+    VACANT = "VACANT"
     STOP = "STOP"
 
 
@@ -64,6 +65,11 @@ HIRING = Automat(
         Row(State.WAITING, Input.CHANGED, State.CHECKING, Actions.give_up_search, Actions.compare),
         Row(State.HIRED, Input.CHANGED, State.CHECKING, Actions.compare),
         *ignore(State.CHECKING, Input.CHANGED),
+        # a supplier has left by itself; a search that runs or is planned finds its position empty anyway
+        Row(State.HIRED, Input.VACANT, State.CHECKING, Actions.compare),
+        *ignore(State.CHECKING, Input.VACANT),
+        *ignore(State.SEARCHING, Input.VACANT),
+        *ignore(State.WAITING, Input.VACANT),
         Row(State.AT_STARTUP, Input.STOP, State.STOPPED),
         Row(State.CHECKING, Input.STOP, State.STOPPED),
         Row(State.SEARCHING, Input.STOP, State.STOPPED, Actions.give_up_search),

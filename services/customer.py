@@ -17,15 +17,18 @@ from bitdust_node.errors import Conflict, NotFound
 from bitdust_node.events import Events
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.me import Me
-from bitdust_node.identity.names import NodeId
+from bitdust_node.identity.names import Locator, NodeId
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.pieces.layout import SCHEMES, ecc_map
 from bitdust_node.router.router import Router
 from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
-from bitdust_node.wire.storage import LeaseAnswer
+from bitdust_node.wire.command import Nothing
+from bitdust_node.wire.storage import LEASE_ENDED, LeaseAnswer
 from services.catalog.catalog import Catalog
+from services.hiring.family import Families
 from services.hiring.link import SupplierLink, Wanted
+from services.hiring.parting import Partings
 from services.hiring.suppliers import Hired, SupplierTable
 
 Callback = Callable[[], object]
@@ -48,18 +51,23 @@ class Customer(Service):
         config: Config,
         state_db: StateDb,
         catalog: Catalog,
+        families: Families,
         events: Events,
         automats: Automats,
         clock: Clock,
     ) -> None:
         self._router, self._resolver, self._me, self._config = router, resolver, me, config
         self._catalog, self._events, self._automats, self._clock = catalog, events, automats, clock
+        self._families = families
         self._table = SupplierTable(state_db)
+        self._partings = Partings(state_db, catalog, router, resolver, clock)
         self._tasks = Tasks("customer")
         self._callbacks: tuple[Callback, ...] = ()
         self._undo: list[Callable[[], object]] = []
         #: The links by position.
         self.links: dict[int, SupplierLink] = {}
+        #: Suppliers that have ended the lease themselves since the start.
+        self.refusers: set[NodeId] = set()
 
     # for other services
 
@@ -101,11 +109,23 @@ class Customer(Service):
         """
         if position in self.links or self.link_of(document.node_id) is not None:
             raise Conflict(f"position {position} or {document.global_id} was hired meanwhile")
-        now = self._clock.seconds()
-        hired = Hired(position, document.node_id, document.idurl, now, answer.granted, float(answer.expires))
-        await self._table.put(hired)
-        self._add(hired).connect()
-        self._publish_change(position, None, hired.idurl)
+        await self._take(position, document, answer)
+        self._publish_change(position, None, document.idurl)
+        self._tell()
+
+    async def replace(self, position: int, document: Document, answer: LeaseAnswer) -> None:
+        """
+        Put a supplier that has granted a lease into the place of another one. What the other keeps is made anew for
+        the new one; then its lease ends.
+        """
+        old = self.links.get(position)
+        if old is None or self.link_of(document.node_id) is not None:
+            raise Conflict(f"position {position} or {document.global_id} was changed meanwhile")
+        # noted before the change, so that after a crash nobody stays forgotten
+        await self._partings.begin(old.node_id, old.hired.idurl, replaced=True)
+        await self._take(position, document, answer)
+        await old.close()
+        self._publish_change(position, old.hired.idurl, document.idurl)
         self._tell()
 
     async def dismiss(self, position: int) -> None:
@@ -116,6 +136,7 @@ class Customer(Service):
         if link is None:
             return
         await link.close()
+        await self._partings.begin(link.node_id, link.hired.idurl, replaced=False)
         await self._table.remove(position)
         self._publish_change(position, link.hired.idurl, None)
         self._tell()
@@ -128,13 +149,18 @@ class Customer(Service):
             self._router.contacts.observe(self._contact_changed),
             self._config.watch("services/customer/needed-space", lambda *_: self._renew_all()),
         ]
-        for hired in await self._table.load():
-            self._add(hired).connect()
+        hired = await self._table.load()
+        await self._partings.start([one.node_id for one in hired])
+        for one in hired:
+            self._add(one).connect()
+        self._router.serve(LEASE_ENDED, self._ended)
 
     async def stop(self) -> None:
         for undo in self._undo:
             undo()
         self._undo = []
+        self._router.withdraw(LEASE_ENDED)
+        await self._partings.stop()
         links, self.links = list(self.links.values()), {}
         for link in links:
             await link.close()
@@ -143,6 +169,22 @@ class Customer(Service):
     def ready(self) -> str | None:
         missing = len(self.links) - len(self.connected())
         return f"{missing} of {len(self.links)} suppliers are not connected" if missing else None
+
+    async def _take(self, position: int, document: Document, answer: LeaseAnswer) -> None:
+        now = self._clock.seconds()
+        hired = Hired(position, document.node_id, document.idurl, now, answer.granted, float(answer.expires))
+        await self._table.put(hired)
+        await self._partings.undo(hired.node_id)
+        self._add(hired).connect()
+
+    async def _ended(self, supplier: NodeId, question: Nothing) -> Nothing:
+        """The supplier itself says that it keeps nothing any more."""
+        link = self.link_of(supplier)
+        if link is not None:
+            self.refusers.add(supplier)
+            await self._catalog.departures.lose(supplier)
+            await self.dismiss(link.hired.position)
+        return Nothing()
 
     def _add(self, hired: Hired) -> SupplierLink:
         link = SupplierLink(
@@ -210,8 +252,8 @@ class Customer(Service):
         """
         Own suppliers by position.
         """
-        if customer_id and customer_id not in (self._me.global_id, self._me.idurl, f"master${self._me.global_id}"):
-            raise NotFound(f"suppliers of {customer_id} are not known here")
+        if customer_id and Locator.parse(customer_id).global_id != self._me.global_id:
+            return self._describe_others(customer_id)
         positions = max([self.wanted.suppliers, *(position + 1 for position in self.links)])
         return [self._describe(position, verbose) for position in range(positions)]
 
@@ -259,6 +301,27 @@ class Customer(Service):
 
     def _key_aliases(self) -> list[str]:
         return []
+
+    def _describe_others(self, customer_id: str) -> list[dict[str, Any]]:
+        family = self._families.known(customer_id)
+        if family is None:
+            raise NotFound(f"suppliers of {customer_id[:100]} are not known here, suppliers_list_dht finds them")
+        told = []
+        for position, idurl in enumerate(family.suppliers):
+            document = self._resolver.find(idurl) if idurl else None
+            contact = str(self._router.contacts.state(document.node_id)) if document is not None else "OFFLINE"
+            told.append(
+                {
+                    "position": position,
+                    "idurl": idurl,
+                    "global_id": document.global_id if document is not None else "",
+                    "supplier_state": None,
+                    "connected": None,
+                    "contact_state": contact,
+                    "contact_status": "online" if contact == "CONNECTED" else "offline",
+                }
+            )
+        return told
 
     def _describe(self, position: int, verbose: bool) -> dict[str, Any]:
         link = self.links.get(position)

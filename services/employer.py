@@ -7,25 +7,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-from bitdust_node.router.router import Router
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from automats.hiring import HIRING, Input
 from automats.machine import Machine
 from automats.registry import Automats
+from bitdust_node.api.registry import Answer, method
 from bitdust_node.clock import Clock, DelayedCall
 from bitdust_node.config.config import Config
-from bitdust_node.errors import BitDustError
+from bitdust_node.errors import BitDustError, Conflict, NotFound
 from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
-from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.resolver import Resolver
+from bitdust_node.router.router import Router
 from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
+from bitdust_node.waiting import sleep, within
+from bitdust_node.wire.storage import LEASE_REQUEST, LeaseQuestion
 from services.customer import Customer
-from services.hiring.search import Search
+from services.hiring.family import Announcement, Families
+from services.hiring.link import SupplierLink
+from services.hiring.search import CANDIDATE_TIME, Search, Take
 from services.nodes_lookup import NodesLookup
+from services.supplier import Supplier
 
 #: The layer of the DHT where suppliers are found.
 SUPPLIERS_LAYER = 3
@@ -50,6 +54,8 @@ class Employer(Service):
         self,
         customer: Customer,
         lookup: NodesLookup,
+        supplier: Supplier,
+        families: Families,
         router: Router,
         resolver: Resolver,
         me: Me,
@@ -59,12 +65,15 @@ class Employer(Service):
         clock: Clock,
     ) -> None:
         self._customer, self._lookup, self._router, self._resolver = customer, lookup, router, resolver
+        self._supplier = supplier
         self._me, self._config, self._events, self._clock = me, config, events, clock
         self._automats = automats
         self._tasks = Tasks("employer")
         self._undo: list[Callable[[], object]] = []
         self._planned: DelayedCall | None = None
-        self._searching: Deferred[None] | None = None
+        self._announcement = Announcement(families, me, clock, self._family)
+        #: Positions whose supplier is being replaced.
+        self._replacing: set[int] = set()
         self._tries = 0
         self._round = 0
         self._machine: Machine | None = None
@@ -75,7 +84,10 @@ class Employer(Service):
         self._undo = [
             self._config.watch("services/customer/suppliers-number", lambda *_: self._feed(Input.CHANGED)),
             self._config.watch("services/employer/candidates", lambda *_: self._feed(Input.CHANGED)),
+            self._customer.observe(self._look),
+            self._me.on_change(self._announcement.look),
         ]
+        self._announcement.start()
         self._feed(Input.START)
 
     async def stop(self) -> None:
@@ -86,6 +98,8 @@ class Employer(Service):
         if machine is not None:
             machine.feed(Input.STOP)
         await self._tasks.stop()
+        await self._announcement.stop()
+        self._replacing.clear()
 
     def ready(self) -> str | None:
         wanted = self._customer.wanted.suppliers
@@ -140,10 +154,106 @@ class Employer(Service):
                 self._feed(Input.MISSING if self._empty() else Input.COMPLETE)
 
     async def _fill(self) -> None:
-        taken: set[NodeId] = {self._me.node_id, *(link.node_id for link in self._customer.links.values())}
-        search = Search(self._customer.wanted, taken, self._customer.hire, self._router, self._resolver, self._clock)
-        empty = await search.fill(self._empty(), self._config.words("services/employer/candidates"))
-        if empty:
-            known = {link.hired.idurl for link in self._customer.links.values()} | {self._me.idurl}
-            found = await self._lookup.random(SUPPLIERS_LAYER, len(known) + EACH * len(empty))
-            await search.fill(empty, [idurl for idurl in found if idurl not in known])
+        await self._find(self._empty(), self._customer.hire)
+
+    async def _find(self, positions: list[int], take: Take) -> list[int]:
+        """
+        Ask candidates until each position has got somebody; the positions that have not.
+        """
+        known = {link.node_id: link.hired.idurl for link in self._customer.links.values()}
+        taken = {self._me.node_id, *known, *self._customer.refusers}
+        search = Search(self._customer.wanted, taken, take, self._router, self._resolver, self._clock)
+        left = await search.fill(positions, self._config.words("services/employer/candidates"))
+        if left:
+            idurls = {*known.values(), self._me.idurl}
+            found = await self._lookup.random(SUPPLIERS_LAYER, len(taken) + EACH * len(left))
+            left = await search.fill(left, [idurl for idurl in found if idurl not in idurls])
+        return left
+
+    # replacing
+
+    @method(
+        "POST",
+        "/supplier/change/v1",
+        "DELETE /supplier/replace/v1",
+        "PUT /supplier/switch/v1",
+        "POST /su/c",
+        "DELETE /su/r",
+        "PUT /su/sw",
+        needs=("service_employer",),
+        accept={
+            "position": ("pos", "index"),
+            "supplier_id": ("supplier_idurl", "supplier_glob_id"),
+            "new_supplier_id": ("new_global_id", "new_idurl"),
+        },
+    )
+    async def supplier_change(
+        self, position: int | None = None, supplier_id: str | None = None, new_supplier_id: str | None = None
+    ) -> Answer:
+        """
+        Replace one supplier by another one, a random one if none is named. The new one is hired first; what the old
+        one keeps is made anew for it in the background, and only then the old one may forget it.
+        """
+        link = self._which(position, supplier_id)
+        at, old = link.hired.position, link.global_id
+        if at in self._replacing:
+            raise Conflict(f"supplier {old} is being replaced already")
+        self._replacing.add(at)
+        if not new_supplier_id:
+            self._tasks.spawn(f"replace supplier {old}", self._replace_by_any(link))
+            return Answer(message=f"supplier {old} will be replaced by a new one")
+        try:
+            new = await within(self._clock, CANDIDATE_TIME, self._replace_by(link, new_supplier_id), new_supplier_id)
+        finally:
+            self._replacing.discard(at)
+        return Answer(message=f"supplier {old} will be replaced by {new}")
+
+    def _which(self, position: int | None, supplier_id: str | None) -> SupplierLink:
+        for link in self._customer.links.values():
+            hired = link.hired
+            if position is not None and hired.position == position:
+                return link
+            if position is None and supplier_id and supplier_id in (hired.idurl, link.global_id, hired.node_id):
+                return link
+        raise NotFound("supplier was not found")
+
+    async def _replace_by(self, link: SupplierLink, new_supplier_id: str) -> str:
+        document = await self._resolver.resolve(new_supplier_id)
+        if document.node_id == self._me.node_id:
+            raise Conflict("a node can not be its own supplier")
+        if self._customer.link_of(document.node_id) is not None:
+            raise Conflict(f"{document.global_id} is already a known supplier")
+        if any(lease.customer == document.node_id for lease in self._supplier.leases() if lease.active):
+            raise Conflict(f"{document.global_id} is already a customer of this node")
+        wanted = self._customer.wanted
+        question = LeaseQuestion(wanted.needed, link.hired.position, wanted.suppliers)
+        answer = await self._router.request(document.node_id, LEASE_REQUEST, question)
+        await self._customer.replace(link.hired.position, document, answer)
+        return document.global_id
+
+    async def _replace_by_any(self, link: SupplierLink) -> None:
+        """Goes on until somebody was found, or nobody is wanted any more."""
+        at, delay = link.hired.position, AGAIN_FIRST
+        try:
+            while self._customer.links.get(at) is link:
+                try:
+                    await self._find([at], self._customer.replace)
+                except BitDustError as error:
+                    self.log.info("no new supplier in the place of {old}: {error}", old=link.global_id, error=error)
+                if self._customer.links.get(at) is link:
+                    await sleep(self._clock, delay)
+                    delay = min(2 * delay, AGAIN_LONGEST)
+        finally:
+            self._replacing.discard(at)
+
+    # changes by others
+
+    def _look(self) -> None:
+        """A supplier was hired, has come, gone, or left for good."""
+        if self._empty():
+            self._feed(Input.VACANT)
+        self._announcement.look()
+
+    def _family(self) -> list[str]:
+        links = self._customer.links
+        return [links[at].hired.idurl if at in links else "" for at in range(self._customer.wanted.suppliers)]

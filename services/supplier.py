@@ -14,22 +14,25 @@ from automats.registry import Automats
 from bitdust_node.api.registry import Answer, method
 from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
+from bitdust_node.database import StateDb
 from bitdust_node.dht.node import DhtNode
-from bitdust_node.errors import BitDustError
+from bitdust_node.errors import BitDustError, NotFound
 from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import NodeId, global_id_of
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.paths import DataFolder
-from bitdust_node.pieces.layout import ecc_map
 from bitdust_node.router.router import Router
 from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
 from bitdust_node.threads import Workers
 from bitdust_node.waiting import all_of
+from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.contact import PING, Ping
+from bitdust_node.wire.storage import LEASE_ENDED
 from services.supplying.keeping import Keeping
 from services.supplying.leases import Lease
+from services.supplying.rejections import Rejections
 from services.supplying.report import donated_space, local_space
 from services.supplying.space import Space
 from services.supplying.store import LocalFolder
@@ -61,6 +64,7 @@ class Supplier(Service):
         dht: DhtNode,
         config: Config,
         folder: DataFolder,
+        state_db: StateDb,
         workers: Workers,
         events: Events,
         automats: Automats,
@@ -69,6 +73,7 @@ class Supplier(Service):
         self._router, self._resolver, self._me, self._dht = router, resolver, me, dht
         self._config, self._folder, self._workers = config, folder, workers
         self._events, self._automats, self._clock = events, automats, clock
+        self._rejections = Rejections(state_db, clock)
         self._tasks = Tasks("supplier")
         self._undo: list[Callable[[], object]] = []
         #: What is kept, while the service is on.
@@ -89,7 +94,8 @@ class Supplier(Service):
             self._automats,
         )
         await self.keeping.start()
-        self.keeping.serve(self._router)
+        await self._rejections.load()
+        self.keeping.serve(self._router, self._rejections.welcome)
         await self._dht.attach(LAYER)
         self._undo = [self._config.watch("services/supplier/donated-space", self._donation_changed)]
 
@@ -149,6 +155,27 @@ class Supplier(Service):
         self._tasks.spawn("ping all customers", all_of(map(self.ping, customers), limit=20))
         return Answer(message="requests sent")
 
+    @method(
+        "DELETE",
+        "/customer/reject/v1",
+        "DELETE /cu/d",
+        needs=("service_supplier",),
+        accept={"customer_id": ("global_id", "idurl", "id")},
+    )
+    async def customer_reject(self, customer_id: str, erase_customer_key: bool = True) -> Answer:
+        """
+        Serve a customer no more: he is told, his pieces are removed, and for some days he gets no new lease here.
+
+        erase_customer_key: accepted; suppliers hold no keys of their customers.
+        """
+        lease = self._lease_of(customer_id)
+        if lease is None or self.keeping is None:
+            raise NotFound(f"customer {customer_id[:100]} was not found")
+        await self._rejections.add(lease.customer)
+        freed = await self.keeping.end(lease.customer)
+        self._tasks.spawn("tell a customer that he is rejected", self._tell_rejected(lease.customer))
+        return Answer(message=f"all services for {global_id_of(lease.idurl)} were stopped, {freed} bytes freed")
+
     @method("GET", "/space/donated/v1", "GET /sp/d")
     async def space_donated(self) -> dict[str, Any]:
         """
@@ -172,6 +199,22 @@ class Supplier(Service):
     def _active(self) -> list[Lease]:
         return [lease for lease in self.leases() if lease.active]
 
+    def _lease_of(self, customer_id: str) -> Lease | None:
+        name = customer_id.strip()
+        for lease in self.leases():
+            document = self._resolver.cached(lease.customer)
+            idurls = {lease.idurl, *(document.sources if document is not None else ())}
+            if name == lease.customer or name in idurls or name in map(global_id_of, idurls):
+                return lease
+        return None
+
+    async def _tell_rejected(self, customer: NodeId) -> None:
+        try:
+            await self._router.request(customer, LEASE_ENDED, Nothing())
+        except BitDustError as error:
+            # he hears it from the next refusal
+            self.log.info("a rejected customer could not be told: {error}", error=error)
+
     def _describe(self, position: int, lease: Lease, verbose: bool) -> dict[str, Any]:
         document = self._resolver.cached(lease.customer)
         idurl = document.idurl if document is not None else lease.idurl
@@ -185,12 +228,7 @@ class Supplier(Service):
         }
         if verbose:
             described["customer_assistant_state"] = state
-            described["contract"] = {
-                "allocated_bytes": lease.granted,
-                "ecc_position": lease.position,
-                "ecc_map": ecc_map(lease.suppliers),
-                "started": lease.created,
-            }
+            described["contract"] = lease.contract()
         return described
 
     def _donated(self) -> int:

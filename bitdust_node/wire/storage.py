@@ -153,3 +153,5 @@ PIECE_DELETE = Command("piece.delete", PieceDelete, PieceDeleted, limit=32 * VER
 PIECE_LIST = Command("piece.list", PieceListQuestion, PieceListAnswer)
 MANIFEST_GET = Command("manifest.get", VersionName, ManifestAnswer)
 MANIFEST_LIST = Command("manifest.list", ManifestListQuestion, ManifestListAnswer)
+#: From the supplier to its customer: the lease is over and nothing is kept any more.
+LEASE_ENDED = Command("lease.ended", Nothing, Nothing)

@@ -15,6 +15,7 @@ from bitdust_node.database import Database
 from bitdust_node.errors import Conflict, NotFound
 from bitdust_node.paths import DataFolder
 from bitdust_node.threads import Workers
+from services.catalog.departures import Departures
 from services.catalog.errands import Errands
 from services.catalog.names import is_path_id, version_name
 from services.catalog.rows import (
@@ -46,6 +47,8 @@ class Catalog:
         self._clock = clock
         #: What is still to be done.
         self.errands = Errands(self._database, clock)
+        #: What dismissed suppliers hold.
+        self.departures = Departures(self._database, self._change)
         #: Grows with every change; clients compare it.
         self.revision = 0
 

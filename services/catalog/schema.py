@@ -76,8 +76,9 @@ MIGRATIONS = (
     """,
 )
 
-#: What is known of a piece: `sent` names who gets it, `stored` that he acknowledged it, `bad` that he gave another.
-PieceState = Literal["sent", "stored", "bad", "lost"]
+#: What is known of a piece: `sent` names who gets it, `stored` that he acknowledged it, `leaving` that he has it but is
+#: dismissed, `bad` that he gave another, `lost` that he has it no more.
+PieceState = Literal["sent", "stored", "leaving", "bad", "lost"]
 
 
 @dataclass(frozen=True)

@@ -128,11 +128,11 @@ class Keeping:
         self.leases.close()
         await self.ledger.close()
 
-    def serve(self, router: Router) -> None:
+    def serve(self, router: Router, welcome: Callable[[NodeId], bool] | None = None) -> None:
         """
-        Answer to everybody; what each may do depends on who he is.
+        Answer to everybody; what each may do depends on who he is. welcome: who may have a lease, else all.
         """
-        router.serve(LEASE_REQUEST, self.leases.request)
+        router.serve(LEASE_REQUEST, self.leases.request, welcome)
         router.serve(LEASE_CANCEL, self.cancel_lease)
         router.serve(LEASE_INFO, self.lease_info)
         router.serve_stream(PIECE_PUT, self._puts.take)
@@ -148,10 +148,16 @@ class Keeping:
             router.withdraw(command)
 
     async def cancel_lease(self, customer: NodeId, question: Nothing) -> Nothing:
+        await self.end(customer)
+        return Nothing()
+
+    async def end(self, customer: NodeId) -> int:
+        """
+        End a lease and remove what was kept; how many bytes that were.
+        """
         await self.leases.cancel(customer)
         await self._puts.drop_all(customer)
-        await self._removal.remove(customer, None)
-        return Nothing()
+        return (await self._removal.remove(customer, None)).freed
 
     async def lease_info(self, customer: NodeId, question: Nothing) -> LeaseState:
         self.leases.touch(customer)

@@ -80,6 +80,18 @@ class Lease:
     def forget(self) -> None:
         self._leases.forget(self)
 
+    def contract(self) -> dict[str, Any]:
+        """
+        What was agreed, as the API shows it.
+        """
+        return {
+            "started": self.created,
+            "complete_after": self._leases.expires(self),
+            "allocated_bytes": self.granted,
+            "ecc_position": self.position,
+            "ecc_map": ecc_map(self.suppliers),
+        }
+
     def _agreement(self) -> dict[str, Any]:
         return {
             "idurl": self.idurl,
@@ -88,7 +100,7 @@ class Lease:
             "position": self.position,
             "key_id": f"customer${global_id_of(self.idurl)}",
             "family_snapshot": [],
-            "contract": {},
+            "contract": self.contract(),
         }
 
 

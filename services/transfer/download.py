@@ -208,7 +208,7 @@ class Download:
         self._gathering = Gathering(
             means,
             opened.manifest,
-            [piece for piece in held if piece.state in ("stored", "sent")],
+            [piece for piece in held if piece.state in ("stored", "leaving", "sent")],
             self._blamed,
             self.backup_id,
             self.item.path,

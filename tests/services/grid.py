@@ -50,11 +50,17 @@ CUSTOMER = (Customer, Employer, DataMotion, ListFiles, BackupDb, Rebuilding, Bac
 
 
 class FakeDht:
-    """Stands for the part of the DHT that a supplier uses."""
+    """Stands for the parts of the DHT that suppliers and customers use."""
+
+    def __init__(self) -> None:
+        self.records: dict[tuple[str, str], dict[str, Any]] = {}
 
     async def attach(self, layer: int) -> None: ...
 
     async def detach(self, layer: int) -> None: ...
+
+    async def put(self, record_type: str, key: str, value: dict[str, Any]) -> None:
+        self.records[record_type, key] = value
 
 
 class FakeLookup:
@@ -97,6 +103,7 @@ class Member:
         self.state_db = StateDb(self.folder.state_db, self.workers)
         self.assembly = parts = Assembly()
         node = self.node
+        self.dht = FakeDht()
         given: tuple[tuple[object, object], ...] = (
             (node.clock, AnyClock),
             (self.workers, Workers),
@@ -108,7 +115,7 @@ class Member:
             (node.me, Me),
             (node.resolver, Resolver),
             (node.router, Router),
-            (FakeDht(), DhtNode),
+            (self.dht, DhtNode),
             (self.lookup, NodesLookup),
             (self.switches, Services),
         )

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from typing import Any
+
+from bitdust_node.errors import Conflict, NotFound
+from services.backup_db import BackupDb
 from services.customer import Customer
 from services.employer import Employer
-from tests.services.grid import GridCase
+from services.supplier import Supplier
+from tests.services.grid import GridCase, Member
 
 
 class HiringTest(GridCase):
@@ -118,3 +123,115 @@ class HiringTest(GridCase):
         self.assertTrue(self.hired())
         granted = [link.hired.granted for link in self.customer.get(Customer).links.values()]
         self.assertEqual(granted, [32 * 1024 * 1024] * 4)
+
+    def test_the_world_hears_of_it(self) -> None:
+        self.until(self.hired)
+        self.clock.advance(3)
+        me = self.customer.node.me
+        record = self.customer.dht.records["suppliers", f"{me.global_id}:suppliers"]
+        links = self.customer.get(Customer).links
+        self.assertEqual(record["suppliers"], [links[at].hired.idurl for at in range(4)])
+        self.assertEqual((record["ecc_map"], record["customer_idurl"]), ("ecc/4x4", me.idurl))
+
+
+class ChangeTest(GridCase):
+    """One supplier is replaced; the others and the data stay."""
+
+    spare = 1
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.until(lambda: len(self.customer.get(Customer).connected()) == self.suppliers_number)
+        self.path = self.tmp / "file"
+        self.path.write_bytes(b"text" * 100_000)
+        self.upload(self.path, "x")
+        self.old = self.member_at(2)
+        hired = set(self.links().values())
+        self.new = next(member for member in self.suppliers if member.node.node_id not in hired)
+
+    def links(self) -> dict[int, str]:
+        return {at: str(link.node_id) for at, link in self.customer.get(Customer).links.items()}
+
+    def member_at(self, position: int) -> Member:
+        return self.member_of(self.links()[position])
+
+    def change(self, **arguments: Any) -> str:
+        return str(self.run_now(self.customer.get(Employer).supplier_change(**arguments)).message)
+
+    def delivered(self) -> str:
+        told = self.run_now(self.customer.get(BackupDb).file_info("x"))
+        return str(told["versions"][0]["delivered"])
+
+    def customers(self, member: Member) -> int:
+        return len(member.get(Supplier).customers_list())
+
+    def moved(self, before: dict[int, str]) -> None:
+        self.until(lambda: self.links() == {**before, 2: self.new.node.node_id})
+        self.assertEqual(self.delivered(), "75%")
+        self.assertEqual(self.download("x").read_bytes(), self.path.read_bytes())
+        self.until(lambda: self.delivered() == "100%")
+        self.until(lambda: self.customers(self.old) == 0, seconds=200)
+        self.assertEqual(self.customers(self.new), 1)
+        (event,) = self.customer.events("supplier-modified")[4:]
+        assert event.data
+        self.assertEqual(event.data["old_idurl"], self.old.node.me.idurl)
+        self.assertEqual(event.data["new_idurl"], self.new.node.me.idurl)
+        self.assertEqual((event.data["position"], event.data["ecc_map"]), (2, "ecc/4x4"))
+        self.assertEqual(event.data["family_snapshot"][2], self.new.node.me.idurl)
+        for at in (0, 1):
+            self.member_at(at).node.die()
+        self.assertEqual(self.download("x", "again").read_bytes(), self.path.read_bytes())
+
+    def test_by_a_random_one(self) -> None:
+        before = self.links()
+        self.assertIn(self.old.node.me.global_id, self.change(position=2))
+        self.moved(before)
+
+    def test_by_a_named_one(self) -> None:
+        before = self.links()
+        told = self.change(supplier_id=self.old.node.me.idurl, new_supplier_id=self.new.node.me.global_id)
+        self.assertIn(self.new.node.me.global_id, told)
+        self.moved(before)
+
+    def test_wrong_names(self) -> None:
+        before = self.links()
+        other = self.member_at(0).node.me.global_id
+        for arguments in ({}, {"position": 4}, {"supplier_id": "nobody@example.com"}):
+            with self.assertRaises(NotFound):
+                self.change(**arguments)
+        for name in (other, self.customer.node.me.global_id):
+            with self.assertRaises(Conflict):
+                self.change(position=2, new_supplier_id=name)
+        self.assertEqual(self.links(), before)
+
+    def test_nobody_is_there(self) -> None:
+        before = self.links()
+        self.new.node.die()
+        self.change(position=2)
+        with self.assertRaises(Conflict):
+            self.change(position=2)
+        for _ in range(10):
+            self.clock.advance(1)
+        self.assertEqual(self.links(), before)
+        self.assertEqual(self.delivered(), "100%")
+        self.run_now(self.new.node.start())
+        self.moved(before)
+
+    def test_the_dismissed_one_is_hired_again(self) -> None:
+        before = self.links()
+        self.change(position=2)
+        self.until(lambda: self.links() != before)
+        self.change(position=2, new_supplier_id=self.old.node.me.global_id)
+        self.assertEqual(self.links(), before)
+        self.until(lambda: self.delivered() == "100%")
+        self.until(lambda: self.customers(self.new) == 0, seconds=200)
+        self.assertEqual(self.customers(self.old), 1)
+
+    def test_rejected_by_the_supplier(self) -> None:
+        before = self.links()
+        told = self.run_now(self.old.get(Supplier).customer_reject(self.customer.node.me.idurl))
+        self.assertIn("bytes freed", str(told.message))
+        self.until(lambda: self.links() == {**before, 2: self.new.node.node_id})
+        self.until(lambda: self.delivered() == "100%")
+        self.assertEqual(self.customers(self.old), 0)
+        self.assertEqual(self.download("x").read_bytes(), self.path.read_bytes())

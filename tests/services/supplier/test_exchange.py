@@ -242,7 +242,13 @@ class LeaseLife(TestCase):
                 "position": 0,
                 "key_id": f"customer${customer.global_id}",
                 "family_snapshot": [],
-                "contract": {},
+                "contract": {
+                    "started": int(grid.clock.seconds()),
+                    "complete_after": int(grid.clock.seconds()) + 14 * 86400,
+                    "allocated_bytes": 10 * MEGABYTE,
+                    "ecc_position": 0,
+                    "ecc_map": "ecc/4x4",
+                },
             },
         )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,18 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from bitdust_node.config.config import Config
+from bitdust_node.database import StateDb
+from bitdust_node.dht.exchange import Reading
+from bitdust_node.dht.records import Record
+from bitdust_node.errors import NotFound, Refused
 from bitdust_node.paths import DataFolder
+from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.contact import PING, Ping, Pong
-from bitdust_node.wire.storage import PieceGet
+from bitdust_node.wire.storage import LEASE_ENDED, PieceGet
 from services.customer_family import CustomerFamily
 from services.customer_patrol import CustomerPatrol
 from services.customer_support import CustomerSupport
+from services.hiring.family import Families
 from services.supplier import Supplier
 from tests.network import make_nodes
 from tests.services.supplier.customer import MEGABYTE, Grid, make_version
@@ -31,8 +38,11 @@ class FakeDht:
     async def detach(self, layer: int) -> None:
         self.layers.discard(layer)
 
-    async def get(self, record_type: str, key: str) -> dict[str, Any] | None:
-        return self.records.get((record_type, key))
+    async def read(self, record_type: str, key: str) -> Reading:
+        value = self.records.get((record_type, key))
+        if value is None:
+            return Reading()
+        return Reading(Record(record_type, key, 0, json.dumps(value).encode(), sequence=7, created=1000, lifetime=60))
 
 
 class Api(TestCase):
@@ -51,6 +61,7 @@ class Api(TestCase):
             self.dht,
             self.config,
             self.folder,
+            StateDb(self.folder.state_db, node.workers),
             node.workers,
             node.events,
             node.automats,
@@ -177,11 +188,56 @@ class Api(TestCase):
 
     def test_families_are_read(self) -> None:
         self.run_(self.grid.lease())
-        customer = self.grid.nodes[1].node_id
-        family = CustomerFamily(self.supplier, self.dht, self.grid.clock)
+        customer, node = self.grid.nodes[1], self.grid.nodes[0]
+        family = CustomerFamily(self.supplier, Families(self.dht, node.resolver), node.me, self.grid.clock)
         self.run_(family.start())
-        self.assertEqual(family.family(customer), [])
-        self.dht.records["suppliers", f"{customer}:suppliers"] = {"suppliers": ["http://a/b.xml"], "ecc_map": "ecc/2x2"}
+        self.assertEqual(family.family(customer.node_id), [])
+        nothing = self.run_(family.suppliers_dht_lookup(customer.me.global_id))
+        self.assertEqual((nothing["suppliers"], nothing["revision"], nothing["timestamp"]), ([], 0, None))
+        self.dht.records["suppliers", f"{customer.me.global_id}:suppliers"] = {
+            "suppliers": ["http://a.example/bob.xml", "", "../x", 5],
+            "ecc_map": "ecc/4x4",
+            "customer_idurl": customer.me.idurl,
+        }
         self.run_(family.refresh())
-        self.assertEqual(family.family(customer), ["http://a/b.xml"])
+        self.assertEqual(family.family(customer.node_id), ["http://a.example/bob.xml", "", "", ""])
+        shown = self.run_(family.suppliers_list_dht(customer.me.idurl))
+        self.assertEqual(
+            shown,
+            {
+                "suppliers": ["http://a.example/bob.xml", "", "", ""],
+                "ecc_map": "ecc/4x4",
+                "customer_idurl": customer.me.idurl,
+                "publisher_idurl": customer.me.idurl,
+                "revision": 7,
+                "timestamp": 1000,
+            },
+        )
         self.run_(family.stop())
+
+    def test_rejected_customer(self) -> None:
+        made = make_version(self.grid.key())
+        self.run_(self.grid.lease())
+        self.run_(self.grid.store_piece(made))
+        told: list[str] = []
+
+        async def ended(peer: str, question: Nothing) -> Nothing:
+            told.append(peer)
+            return Nothing()
+
+        customer = self.grid.nodes[1]
+        customer.router.serve(LEASE_ENDED, ended)
+        self.grid.fails(NotFound, self.supplier.customer_reject("nobody@example.com"))
+        answer = self.run_(self.supplier.customer_reject(customer.me.global_id))
+        self.grid.clock.pump(20)
+        self.assertIn(f"{len(made.pieces[0])} bytes freed", answer.message)
+        self.assertEqual(told, [self.grid.supplier])
+        self.assertEqual(self.supplier.customers_list(), [])
+        events = [event for event in self.grid.nodes[0].events_seen if event.event_id == "existing-customer-terminated"]
+        self.assertEqual([event.data["idurl"] for event in events if event.data], [customer.me.idurl])
+        self.grid.fails(Refused, self.grid.lease())
+        self.run_(self.supplier.stop())
+        self.run_(self.supplier.start())
+        self.grid.fails(Refused, self.grid.lease())
+        self.grid.clock.advance(8 * 86400)
+        self.run_(self.grid.lease())

@@ -1,0 +1,67 @@
+"""
+What suppliers hold that were dismissed: still good to read from, but to be made anew for others.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Awaitable, Callable
+
+from bitdust_node.database import Database
+from services.catalog.schema import PieceState
+
+Change = Callable[[Callable[[sqlite3.Connection], None]], Awaitable[None]]
+
+
+class Departures:
+    """
+    The pieces of one supplier as a whole, in the tables of the catalog.
+
+    change: runs a transaction.
+    """
+
+    def __init__(self, database: Database, change: Change) -> None:
+        self._database, self._change = database, change
+
+    async def leave(self, node_id: str) -> None:
+        """
+        All that a supplier keeps counts as missing from now on, although it can still be read there.
+        """
+        await self._move(node_id, "stored", "leaving")
+
+    async def stay(self, node_id: str) -> None:
+        """
+        The supplier was hired again: what it keeps counts again.
+        """
+        await self._move(node_id, "leaving", "stored")
+
+    async def lose(self, node_id: str) -> None:
+        """
+        The supplier keeps nothing any more.
+        """
+        await self._move(node_id, "stored", "lost")
+        await self._move(node_id, "leaving", "lost")
+
+    async def needed(self, node_id: str) -> bool:
+        """
+        True while the catalog counts on anything that this node keeps.
+        """
+        query = "SELECT 1 FROM pieces WHERE node_id = ? AND state IN ('stored', 'leaving', 'sent') LIMIT 1"
+        return await self._database.read(lambda c: c.execute(query, (node_id,)).fetchone() is not None)
+
+    async def _move(self, node_id: str, old: PieceState, new: PieceState) -> None:
+        # the revision of the catalog moves on only when there is something to change
+        query = "SELECT 1 FROM pieces WHERE node_id = ? AND state = ? LIMIT 1"
+        if await self._database.read(lambda c: c.execute(query, (node_id, old)).fetchone()) is None:
+            return
+
+        def change(c: sqlite3.Connection) -> None:
+            c.execute("UPDATE pieces SET state = ? WHERE node_id = ? AND state = ?", (new, node_id, old))
+            c.execute(
+                "UPDATE versions SET missing ="
+                " m - (SELECT count(*) FROM pieces WHERE version = versions.id AND state = 'stored')"
+                " WHERE state = 'ready' AND id IN (SELECT version FROM pieces WHERE node_id = ?)",
+                (node_id,),
+            )
+
+        await self._change(change)

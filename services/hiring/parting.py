@@ -1,0 +1,127 @@
+"""
+Suppliers that were dismissed: their leases end when nothing is needed of them any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from twisted.logger import Logger
+
+from bitdust_node.clock import Clock
+from bitdust_node.database import StateDb
+from bitdust_node.errors import BitDustError, NotFound
+from bitdust_node.identity.names import NodeId
+from bitdust_node.identity.resolver import Resolver
+from bitdust_node.router.router import Router
+from bitdust_node.tasks import Tasks
+from bitdust_node.wire.command import Nothing
+from bitdust_node.wire.storage import LEASE_CANCEL
+from services.catalog.catalog import Catalog
+
+MIGRATIONS = (
+    """
+    CREATE TABLE partings (
+        node_id TEXT PRIMARY KEY,
+        idurl TEXT NOT NULL,
+        replaced INTEGER NOT NULL,
+        since REAL NOT NULL
+    );
+    """,
+)
+#: Seconds between two looks.
+ROUND = 60.0
+#: Seconds after which nobody is told any more: the lease has lapsed long ago.
+LONGEST = 60 * 86400.0
+
+
+@dataclass(frozen=True)
+class Parting:
+    """
+    replaced: another supplier gets its pieces, else it is just not needed for new ones. since: unix seconds.
+    """
+
+    node_id: NodeId
+    idurl: str
+    replaced: bool
+    since: float
+
+
+class Partings:
+    """
+    Remembers the dismissed. A lease is cancelled, and with it all that is kept, only when the catalog does not count
+    on any of it.
+    """
+
+    log = Logger()
+
+    def __init__(self, state_db: StateDb, catalog: Catalog, router: Router, resolver: Resolver, clock: Clock) -> None:
+        self._db, self._catalog = state_db, catalog
+        self._router, self._resolver, self._clock = router, resolver, clock
+        self._tasks = Tasks("partings")
+
+    async def start(self, hired: Collection[NodeId]) -> None:
+        """
+        hired: those that are hired as far as it is known; a change that was broken off in the middle is undone.
+        """
+        await self._db.prepare("partings", MIGRATIONS)
+        self._tasks = Tasks("partings")
+        for parting in await self._all():
+            if parting.node_id in hired:
+                await self.undo(parting.node_id)
+        self._tasks.every(ROUND, "end leases", self.look, self._clock, at_once=True)
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    async def begin(self, node_id: NodeId, idurl: str, replaced: bool) -> None:
+        """
+        A supplier is dismissed now.
+        """
+        row = (node_id, idurl, replaced, self._clock.seconds())
+        await self._db.run(lambda c: c.execute("INSERT OR REPLACE INTO partings VALUES (?,?,?,?)", row))
+        if replaced:
+            await self._catalog.departures.leave(node_id)
+
+    async def undo(self, node_id: NodeId) -> None:
+        """
+        A supplier is hired (again).
+        """
+        await self._forget(node_id)
+        await self._catalog.departures.stay(node_id)
+
+    async def look(self) -> None:
+        """
+        One round over all that are dismissed.
+        """
+        now = self._clock.seconds()
+        for parting in await self._all():
+            if parting.replaced:
+                # an upload that was under way may have stored something there meanwhile
+                await self._catalog.departures.leave(parting.node_id)
+            if await self._catalog.departures.needed(parting.node_id):
+                continue
+            if await self._told(parting) or now - parting.since > LONGEST:
+                await self._forget(parting.node_id)
+
+    async def _told(self, parting: Parting) -> bool:
+        try:
+            if self._resolver.cached(parting.node_id) is None:
+                await self._resolver.resolve(parting.idurl)
+            await self._router.request(parting.node_id, LEASE_CANCEL, Nothing())
+        except NotFound:
+            return True  # there is no lease
+        except BitDustError as error:
+            self.log.info("{idurl} could not be told that it is dismissed: {error}", idurl=parting.idurl, error=error)
+            return False
+        return True
+
+    async def _all(self) -> list[Parting]:
+        query = "SELECT node_id, idurl, replaced, since FROM partings ORDER BY since"
+        return await self._db.read(
+            lambda c: [Parting(NodeId(row[0]), row[1], bool(row[2]), row[3]) for row in c.execute(query)]
+        )
+
+    async def _forget(self, node_id: NodeId) -> None:
+        await self._db.run(lambda c: c.execute("DELETE FROM partings WHERE node_id = ?", (node_id,)))
