@@ -22,6 +22,9 @@ from bitdust_node.threads import Workers
 
 DOMAIN = "bitdust.key.1"
 KEYS_LIMIT = 100_000
+#: Keys of one other person, and of all others together: strangers must not crowd out the own ones.
+OWNER_LIMIT = 1000
+OTHERS_LIMIT = 50_000
 
 
 class KeyRing:
@@ -36,6 +39,8 @@ class KeyRing:
         self._events, self._workers, self._clock = events, workers, clock
         self._master: Key | None = None
         self._keys: dict[KeyId, Key] = {}
+        #: The same by owner's node id and alias, which outlive the names of people.
+        self._owned: dict[str, dict[str, Key]] = {}
         self._making: set[KeyId] = set()
         for found in self._folder.read():
             if not isinstance(found, Key):
@@ -43,7 +48,7 @@ class KeyRing:
             elif found.is_master:
                 self._master = found
             else:
-                self._keys[KeyId(found.alias, found.owner)] = found
+                self._keep(found)
 
     def __iter__(self) -> Iterator[Key]:
         if self._master and self._master.owner:
@@ -86,6 +91,14 @@ class KeyRing:
         if key is None:
             raise NotFound(f"key {key_id} is not registered")
         return key
+
+    def of(self, owner_id: str, alias: str) -> Key | None:
+        """
+        The key that the node `owner_id` calls by this alias, or None.
+        """
+        if self._master and alias == MASTER and owner_id == self._master.owner_id:
+            return self._master
+        return self._owned.get(owner_id, {}).get(alias)
 
     def by_local_id(self, local_id: int) -> Key | None:
         """
@@ -134,10 +147,9 @@ class KeyRing:
             return []
         self._master = replace(master, owner=global_id, label=str(KeyId(MASTER, global_id)))
         renamed = [self._master]
-        for key in [key for key in self._keys.values() if key.owner_id == master.owner_id]:
-            del self._keys[KeyId(key.alias, key.owner)]
-            self._keys[KeyId(key.alias, global_id)] = replace(key, owner=global_id)
-            renamed.append(self._keys[KeyId(key.alias, global_id)])
+        for key in list(self._owned.get(master.owner_id, {}).values()):
+            self._forget(key)
+            renamed.append(self._keep(replace(key, owner=global_id)))
         return renamed
 
     async def release(self, erase: bool) -> None:
@@ -195,27 +207,31 @@ class KeyRing:
         except ValueError:
             raise Corrupt(f"key {key_id} has no signature") from None
         owner.verify(DOMAIN, signed_bytes(key_id.alias, owner.node_id, public), signed)
-        known = self.find(key_id)
-        if known and known.public != public:
+        known, named = self.of(owner.node_id, key_id.alias), self.find(key_id)
+        if any(other and (other.public != public or other.owner_id != owner.node_id) for other in (known, named)):
             raise Conflict(f"another key is registered as {key_id}")
-        if known and (known.private or not private):
+        if known and known.owner == key_id.owner and (known.private or not private):
             return known
-        if not known and key_id.alias == MASTER:
+        if key_id.alias == MASTER:
             raise Invalid("an identity key is registered with its identity")
-        if len(self._keys) >= KEYS_LIMIT:
-            raise Full(f"{KEYS_LIMIT} keys are registered already")
+        if not known and len(self._owned.get(owner.node_id, {})) >= OWNER_LIMIT:
+            raise Full(f"{OWNER_LIMIT} keys of {key_id.owner} are registered already")
+        if not known and len(self._keys) >= OTHERS_LIMIT:
+            raise Full(f"{OTHERS_LIMIT} keys are registered already")
         made = Key(
             key_id.alias,
             key_id.owner,
             owner.node_id,
             _label(label) or (known.label if known else str(key_id)),
-            active,
+            known.active if known else active,
             known.local_id if known else self._next_id(),
             public,
-            private,
+            private or (known.private if known else None),
             signature,
         )
-        self._keys[key_id] = made
+        if known:
+            self._forget(known)
+        self._keep(made)
         await self._workers.run(self._folder.write, made)
         self._events.publish("key-registered", _told(made, True))
         return made
@@ -227,10 +243,18 @@ class KeyRing:
         key = self.get(key_id)
         if key.is_master:
             raise Invalid("master key label can not be changed")
-        changed = replace(key, label=_label(label))
-        await self._workers.run(self._folder.write, changed)
-        self._keys[KeyId(key.alias, key.owner)] = changed
-        return changed
+        return await self._change(replace(key, label=_label(label)))
+
+    async def activate(self, key_id: KeyId | str, active: bool) -> Key:
+        """
+        Mark a key as in use or not; the master key always is, else this raises `Invalid`.
+        """
+        key = self.get(key_id)
+        if key.is_master:
+            if not active:
+                raise Invalid("master key can not be changed to inactive state")
+            return key
+        return await self._change(replace(key, active=active))
 
     async def erase(self, key_id: KeyId | str) -> Key:
         """
@@ -240,10 +264,19 @@ class KeyRing:
         if key.is_master:
             raise Invalid("master key can not be erased")
         await self._workers.run(self._folder.erase, key)
-        self._keys.pop(KeyId(key.alias, key.owner), None)
+        self._forget(key)
         erased = {"key_id": key.key_id, "local_key_id": key.local_id, "is_private": key.private is not None}
         self._events.publish("key-erased", erased)
         return key
+
+    async def sign_master(self) -> str:
+        """
+        The signature of the identity key over itself, as the other keys have one (hex).
+        """
+        master = self._own_master()
+        assert master.private is not None
+        message = signed_bytes(MASTER, master.owner_id, master.public)
+        return (await self._workers.run(master.private.sign, DOMAIN, message)).hex()
 
     def announce(self) -> None:
         """
@@ -261,13 +294,29 @@ class KeyRing:
         signature = master.private.sign(DOMAIN, signed_bytes(alias, master.owner_id, public)).hex()
         label = _label(label) or f"{alias} {datetime.fromtimestamp(self._clock.seconds(), UTC):%Y-%m-%d %H:%M:%S}"
         key = Key(alias, master.owner, master.owner_id, label, active, self._next_id(), public, private, signature)
-        self._keys[KeyId(alias, master.owner)] = key
+        self._keep(key)
         try:
             await self._workers.run(self._folder.write, key)
         except OSError:
-            del self._keys[KeyId(alias, master.owner)]
+            self._forget(key)
             raise
         return key
+
+    async def _change(self, key: Key) -> Key:
+        await self._workers.run(self._folder.write, key)
+        return self._keep(key)
+
+    def _keep(self, key: Key) -> Key:
+        self._keys[KeyId(key.alias, key.owner)] = key
+        self._owned.setdefault(key.owner_id, {})[key.alias] = key
+        return key
+
+    def _forget(self, key: Key) -> None:
+        self._keys.pop(KeyId(key.alias, key.owner), None)
+        owned = self._owned.get(key.owner_id, {})
+        owned.pop(key.alias, None)
+        if not owned:
+            self._owned.pop(key.owner_id, None)
 
     def _own_master(self) -> Key:
         if self._master is None or not self._master.owner:

@@ -31,7 +31,8 @@ class ApiTests(TestCase):
         self.registry = Registry(lambda name: self.on)
         parts = self.parts
         self.registry.add(IdentityApi(parts.me, parts.registrar, parts.resolver, Settled()))  # type: ignore[arg-type]
-        self.registry.add(KeysRegistry(parts.ring, parts.config, KeyModel(parts.ring, parts.events)))
+        nobody: Any = None
+        self.registry.add(KeysRegistry(parts.ring, parts.config, parts.me, parts.resolver, nobody, nobody, nobody))
 
     async def call(self, name: str, **arguments: Any) -> dict[str, Any]:
         return await self.registry.call(name, arguments)

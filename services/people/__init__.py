@@ -1,0 +1,3 @@
+"""
+What people do with each other: keys that change hands, friends, nicknames.
+"""
