@@ -147,13 +147,16 @@ class Ledger:
 
     async def add(self, piece: PieceRow, manifest: bytes) -> bytes | None:
         """
-        Note a stored piece. If there is one under this version and index already, its root is the answer and it stays.
+        Note a stored piece. If there is one under this version and index already, its root is the answer and its row
+        stays; a small object that is the same is written anew, as the old one may have been damaged.
         """
         key = (piece.customer, piece.version, piece.index)
 
         def write(c: sqlite3.Connection) -> bytes | None:
             before = c.execute("SELECT root FROM pieces WHERE customer = ? AND version = ? AND idx = ?", key).fetchone()
             if before is not None:
+                if before[0] == piece.root and piece.data is not None:
+                    c.execute("UPDATE small SET data = ? WHERE object = ?", (piece.data, piece.object))
                 return bytes(before[0])
             row = (*key, piece.object, piece.size, piece.root, piece.stored)
             c.execute("INSERT INTO pieces VALUES (?, ?, ?, ?, ?, ?, ?)", row)

@@ -204,11 +204,12 @@ class Put:
             raise Corrupt(f"the piece has {footer.size} bytes, which does not match its manifest")
         if footer.root != manifest.roots[self._index]:
             raise Corrupt("the piece does not match the root in its manifest")
-        if self._small is None and await self._is_there(footer):
-            await self._on_disk(self._writer.discard)
-            return
         name = object_name(self._customer, self._version, self._index)
         await self._desk.removal.gone(name)
+        if self._small is None and await self._is_there(footer):
+            # in the place of the old file: who sends a piece again may have found that one damaged
+            await self._on_disk(self._writer.commit)
+            return
         await shielded(self._keep(name, footer, packed))
 
     async def _is_there(self, footer: Footer) -> bool:
