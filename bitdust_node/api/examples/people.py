@@ -1,0 +1,175 @@
+"""
+Examples of identities, keys, friends, messages, groups and shares.
+"""
+
+from __future__ import annotations
+
+from bitdust_node.api.examples.example import FRESH, Example, Refusal, off
+
+_KEY = "docs$alice@127.0.0.1_8084"
+_BOB = "bob@127.0.0.1_8084"
+_NOBODY = "nobody@127.0.0.1_8084"
+_SHARE = "share_0123456789abcdef0123456789abcdef$alice@127.0.0.1_8084"
+_GROUP = "group_0123456789abcdef0123456789abcdef$alice@127.0.0.1_8084"
+_NO_KEY = Refusal("the key is not known", {"key_id": "nope"}, "key nope$alice@127.0.0.1_8084 is not registered")
+_BAD_KEY = Refusal("the text is no key id", {"key_id": "a$$b"}, "incorrect key_id format")
+
+IDENTITIES: tuple[Example, ...] = (
+    Example(
+        "identity_create",
+        {"username": "carol"},
+        node=FRESH,
+        refusals=(
+            Refusal("the node has an identity", {"username": "alice"}, "local identity already exist"),
+            Refusal("it is no user name", {"username": "1 2"}, "invalid user name"),
+        ),
+    ),
+    Example("identity_get", {"include_xml_source": True}),
+    Example(
+        "identity_backup",
+        {"destination_filepath": "/home/alice/alice.key"},
+        refusals=(
+            Refusal(
+                "the file can not be written", {"destination_filepath": "/home/nowhere/alice.key"}, "error writing to"
+            ),
+        ),
+    ),
+    Example(
+        "identity_recover",
+        {"private_key_source": "/home/alice/alice.key"},
+        answer="local identity already exist",
+    ),
+    Example("identity_rotate", answer="an identity can not be moved to other servers by this version of the node"),
+    Example("identity_heal", answer="method is not implemented"),
+    Example("identity_cache_list"),
+)
+
+KEYS: tuple[Example, ...] = (
+    Example(
+        "key_create",
+        {"key_alias": "docs", "key_size": 1024, "label": "my documents"},
+        refusals=(
+            Refusal("it is no alias", {"key_alias": "x y"}, "key id is not valid"),
+            Refusal("the key exists", {"key_alias": "docs"}, f"key {_KEY} already exist"),
+        ),
+    ),
+    Example("key_get", {"key_id": _KEY}, refusals=(_BAD_KEY, _NO_KEY)),
+    Example("keys_list", {"sort": True}),
+    Example(
+        "key_label",
+        {"key_id": _KEY, "label": "papers"},
+        refusals=(
+            Refusal("the text is no key id", {"key_id": "a$$b", "label": "x"}, "key a$$b is not valid"),
+            Refusal("the key is not known", {"key_id": "nope", "label": "x"}, "key nope$alice@127.0.0.1_8084 does not"),
+            Refusal("it is the master key", {"key_id": "master", "label": "x"}, "master key label can not be changed"),
+        ),
+    ),
+    Example(
+        "key_share",
+        {"key_id": _KEY, "trusted_user_id": _BOB, "include_private": True},
+        refusals=(
+            Refusal(
+                "it is the master key", {"key_id": "master", "trusted_user_id": _BOB}, "master key can not be shared"
+            ),
+            Refusal("the text is no key id", {"key_id": "a$$b", "trusted_user_id": _BOB}, "incorrect key_id format"),
+            Refusal("nobody has this name", {"key_id": _KEY, "trusted_user_id": _NOBODY}, ""),
+        ),
+    ),
+    Example(
+        "key_audit",
+        {"key_id": _KEY, "untrusted_user_id": _BOB, "is_private": True},
+        refusals=(
+            Refusal("the text is no key id", {"key_id": "a$$b", "untrusted_user_id": _BOB}, "incorrect key_id format"),
+            Refusal("nobody has this name", {"key_id": _KEY, "untrusted_user_id": _NOBODY}, ""),
+        ),
+    ),
+    Example(
+        "key_state",
+        {"key_id": _KEY, "active": False},
+        refusals=(
+            Refusal(
+                "it is the master key",
+                {"key_id": "master", "active": False},
+                "master key can not be changed to inactive state",
+            ),
+        ),
+    ),
+    Example(
+        "key_erase",
+        {"key_id": _KEY},
+        refusals=(
+            _BAD_KEY,
+            Refusal("the key is not known", {"key_id": "nope"}, "failed to erase private key nope$alice@"),
+            Refusal("it is the master key", {"key_id": "master"}, "master key can not be erased"),
+        ),
+    ),
+)
+
+USERS: tuple[Example, ...] = (
+    Example(
+        "user_ping",
+        {"user_id": _BOB, "timeout": 10},
+        refusals=(Refusal("nobody has this name", {"user_id": _NOBODY}, "there is no identity"),),
+    ),
+    Example(
+        "user_status", {"user_id": _BOB}, refusals=(Refusal("nobody is met", {"user_id": _NOBODY}, "unknown user"),)
+    ),
+    Example(
+        "user_status_check",
+        {"user_id": _BOB},
+        refusals=(Refusal("nobody is met", {"user_id": _NOBODY}, "peer is not connected"),),
+    ),
+    Example(
+        "friend_add",
+        {"trusted_user_id": _BOB, "alias": "bob"},
+        refusals=(
+            Refusal("there is no name", {"trusted_user_id": ""}, ""),
+            Refusal("it is oneself", {"trusted_user_id": "alice@127.0.0.1_8084"}, ""),
+            Refusal("nobody has this name", {"trusted_user_id": _NOBODY}, ""),
+        ),
+    ),
+    Example("friends_list"),
+    Example(
+        "friend_remove",
+        {"user_id": _BOB},
+        refusals=(
+            Refusal("there is no name", {"user_id": ""}, ""),
+            Refusal("it is no friend", {"user_id": "supplier-1@127.0.0.1_8084"}, ""),
+        ),
+    ),
+    off("user_search", "private_messages", nickname="bobby"),
+    off("user_observe", "private_messages", nickname="bobby"),
+)
+
+MESSAGES: tuple[Example, ...] = (
+    off("message_history", "message_history", recipient_id=_BOB),
+    off("message_conversations_list", "message_history"),
+    off("message_send", "private_messages", recipient_id=_BOB, data={"text": "hello"}),
+    off("message_send_group", "private_groups", group_key_id=_GROUP, data={"text": "hello"}),
+    off("message_receive", "private_messages", consumer_callback_id="reader-1"),
+    Example("queues_list"),
+    Example("queue_consumers_list"),
+    Example("queue_producers_list"),
+    off("queue_streams_list", "joint_postman"),
+    Example("queue_keepers_list"),
+    Example("queue_peddlers_list"),
+)
+
+TOGETHER: tuple[Example, ...] = (
+    off("shares_list", "shared_data", only_active=True),
+    off("share_create", "shared_data", label="photos"),
+    off("share_info", "shared_data", key_id=_SHARE),
+    off("share_grant", "shared_data", key_id=_SHARE, trusted_user_id=_BOB),
+    off("share_open", "shared_data", key_id=_SHARE),
+    off("share_history", "shared_data"),
+    off("share_close", "shared_data", key_id=_SHARE),
+    off("share_delete", "shared_data", key_id=_SHARE),
+    off("groups_list", "private_groups"),
+    off("group_create", "private_groups", label="friends"),
+    off("group_info", "private_groups", group_key_id=_GROUP),
+    off("group_info_dht", "private_groups", group_creator_id=_BOB),
+    off("group_join", "private_groups", group_key_id=_GROUP),
+    off("group_reconnect", "private_groups", group_key_id=_GROUP),
+    off("group_share", "private_groups", group_key_id=_GROUP, trusted_user_id=_BOB),
+    off("group_leave", "private_groups", group_key_id=_GROUP),
+)
