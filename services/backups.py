@@ -5,6 +5,7 @@ service_backups: uploads.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from os.path import exists
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, ClassVar
 
 from twisted.logger import Logger
 
+from bitdust_node.api.models import Source
 from bitdust_node.api.registry import Answer, method
 from bitdust_node.errors import Conflict, Full, Invalid, NotFound, Unavailable
 from bitdust_node.identity.names import MASTER
@@ -20,6 +22,7 @@ from bitdust_node.services import Services
 from services.backup_db import BackupDb
 from services.catalog.schema import Item, Task
 from services.list_files import ListFiles
+from services.models.files import VersionModel
 from services.rebuilding import Rebuilding
 from services.transfer.means import Means
 from services.transfer.running import Running
@@ -48,9 +51,10 @@ class Backups(Service):
         means: Means,
         running: Running,
         services: Services,
+        stored: VersionModel,
     ) -> None:
         self._list_files, self._rebuilding, self._backup_db = list_files, rebuilding, backup_db
-        self._means, self._running, self._services = means, running, services
+        self._means, self._running, self._services, self._stored = means, running, services, stored
         self._queue: deque[Upload] = deque()
         self._busy = 0
 
@@ -71,6 +75,9 @@ class Backups(Service):
             await upload.stop()
         self._queue.clear()
         self._busy = 0
+
+    def models(self) -> Sequence[Source]:
+        return (self._stored,)
 
     def check_keys_service(self, item: Item) -> None:
         """

@@ -4,14 +4,16 @@ service_my_data: the private files of the owner of this node can be stored and r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from bitdust_node.api.models import Source
 from bitdust_node.events import Events
 from bitdust_node.pieces.layout import SCHEMES
 from bitdust_node.service import Service
 from services.customer import Customer
 from services.keys_storage import KeysStorage
+from services.models.files import FileModel
 from services.transfer.means import enough
 
 
@@ -24,8 +26,8 @@ class MyData(Service):
     depends: ClassVar[tuple[str, ...]] = ("keys_storage",)
     needs_identity: ClassVar[bool] = True
 
-    def __init__(self, keys_storage: KeysStorage, customer: Customer, events: Events) -> None:
-        self._keys_storage, self._customer, self._events = keys_storage, customer, events
+    def __init__(self, keys_storage: KeysStorage, customer: Customer, events: Events, files: FileModel) -> None:
+        self._keys_storage, self._customer, self._events, self._files = keys_storage, customer, events, files
         self._undo: Callable[[], None] | None = None
         self._told: bool | None = None
 
@@ -38,6 +40,9 @@ class MyData(Service):
         if self._undo is not None:
             self._undo()
             self._undo = None
+
+    def models(self) -> Sequence[Source]:
+        return (self._files,)
 
     def ready(self) -> str | None:
         wanted, connected = self._counts()

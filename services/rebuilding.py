@@ -4,11 +4,12 @@ service_rebuilding: makes missing pieces anew as soon as there is a supplier for
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from twisted.logger import Logger
 
+from bitdust_node.api.models import Source
 from bitdust_node.clock import Clock, DelayedCall
 from bitdust_node.errors import BitDustError
 from bitdust_node.events import Event
@@ -17,6 +18,7 @@ from bitdust_node.tasks import Tasks
 from services.catalog.catalog import Catalog
 from services.customer import Customer
 from services.data_motion import DataMotion
+from services.models.rebuilder import RebuilderModel
 from services.transfer.means import Means
 from services.transfer.rebuild import rebuild
 
@@ -49,6 +51,7 @@ class Rebuilding(Service):
         self._resting: dict[bytes, tuple[float, float]] = {}
         #: True while a round runs.
         self.busy = False
+        self._observers: tuple[Callable[[], object], ...] = ()
 
     async def start(self) -> None:
         self._tasks = Tasks("rebuilding")
@@ -62,7 +65,21 @@ class Rebuilding(Service):
         if self._planned is not None and self._planned.active():
             self._planned.cancel()
         await self._tasks.stop()
-        self.busy = False
+        self._turn(False)
+
+    def models(self) -> Sequence[Source]:
+        return (RebuilderModel(self),)
+
+    def observe(self, callback: Callable[[], object]) -> Callable[[], None]:
+        """
+        Call back when a round begins and when it ends; returns the function that ends that.
+        """
+        self._observers = (*self._observers, callback)
+
+        def undo() -> None:
+            self._observers = tuple(other for other in self._observers if other is not callback)
+
+        return undo
 
     def soon(self) -> None:
         """
@@ -88,7 +105,7 @@ class Rebuilding(Service):
             self._tasks.spawn("rebuild", self._round())
 
     async def _round(self) -> None:
-        self.busy = True
+        self._turn(True)
         try:
             versions = await self._catalog.incomplete()
             self._resting = {
@@ -99,9 +116,15 @@ class Rebuilding(Service):
                 if until <= self._clock.seconds():
                     await self._rebuild_one(version.id)
         finally:
-            self.busy = False
+            self._turn(False)
         if versions:
             self._plan(AGAIN)
+
+    def _turn(self, busy: bool) -> None:
+        if busy is not self.busy:
+            self.busy = busy
+            for callback in self._observers:
+                callback()
 
     async def _rebuild_one(self, version_id: bytes) -> None:
         version = await self._catalog.version(version_id)

@@ -15,6 +15,7 @@ from bitdust_node.database import Database
 from bitdust_node.errors import Conflict, NotFound
 from bitdust_node.paths import DataFolder
 from bitdust_node.threads import Workers
+from services.catalog.changes import Change, Changes, Gone, gone_items, gone_versions
 from services.catalog.departures import Departures
 from services.catalog.errands import Errands
 from services.catalog.names import is_path_id, version_name
@@ -49,6 +50,8 @@ class Catalog:
         self.errands = Errands(self._database, clock)
         #: What dismissed suppliers hold.
         self.departures = Departures(self._database, self._change)
+        #: Tells of items and versions that changed.
+        self.changes = Changes()
         #: Grows with every change; clients compare it.
         self.revision = 0
 
@@ -70,8 +73,10 @@ class Catalog:
         Add an item and the folders above it. Answers it, and false if it was there already (with `exist_ok`).
         """
         now = self._clock.seconds()
+        made: list[int] = []
 
         def change(c: sqlite3.Connection) -> tuple[Item, bool]:
+            made.clear()
             found = item_at(c, alias, path)
             if found is not None:
                 if not exist_ok:
@@ -83,12 +88,17 @@ class Catalog:
                 above = item_at(c, alias, "/".join(names[:depth]))
                 if above is None:
                     above = insert(c, alias, "/".join(names[:depth]), parent, "dir", now, None)
+                    made.append(above.id)
                 elif above.kind != "dir":
                     raise Conflict(f"remote path {path!r} can not be assigned: {above.path!r} is a file")
                 parent = above.path_id
-            return insert(c, alias, path, parent, "dir" if folder else "file", now, path_id), True
+            item = insert(c, alias, path, parent, "dir" if folder else "file", now, path_id)
+            made.append(item.id)
+            return item, True
 
-        return await self._change(change)
+        answer = await self._change(change)
+        self.changes.tell(Change(items=made))
+        return answer
 
     async def find(self, alias: str, path: str) -> Item | None:
         """
@@ -137,14 +147,17 @@ class Catalog:
         Make an item that has nothing below it a `file` or a `dir`.
         """
         await self._change(lambda c: c.execute("UPDATE items SET kind = ? WHERE id = ?", (kind, item.id)))
+        self.changes.tell(Change(items=(item.id,)))
 
     async def delete(self, item: Item) -> list[bytes]:
         """
         Remove an item and all below it, leaving a tombstone for every supplier of every version. Answers the versions.
         """
         now = self._clock.seconds()
+        gone: list[Gone] = []
 
         def change(c: sqlite3.Connection) -> list[bytes]:
+            gone[:] = gone_items(c, item.alias, item.path) if self.changes.heard else ()
             below = (item.alias, item.path, f"{item.path}/", f"{item.path}0")
             scope = "alias = ? AND (path = ? OR (path > ? AND path < ?))"
             versions = [
@@ -162,7 +175,9 @@ class Catalog:
             )
             return versions
 
-        return await self._bury(change)
+        versions = await self._bury(change)
+        self.changes.tell(Change(gone=gone))
+        return versions
 
     # versions and pieces
 
@@ -193,7 +208,9 @@ class Catalog:
             )
             return made
 
-        return await self._change(change)
+        begun = await self._change(change)
+        self.changes.tell(Change(versions=(version,)))
+        return begun
 
     async def note_stored(
         self,
@@ -213,6 +230,7 @@ class Catalog:
         """
         numbers = [(piece_bytes, version, number) for number in stored]
         now = self._clock.seconds()
+        gone: list[Gone] = []
 
         def change(c: sqlite3.Connection) -> None:
             c.executemany("UPDATE pieces SET state = 'stored', size = ? WHERE version = ? AND number = ?", numbers)
@@ -228,10 +246,12 @@ class Catalog:
                 rows = c.execute(
                     f"{old} ORDER BY created DESC, name DESC LIMIT -1 OFFSET ?", (version, keep)
                 ).fetchall()
+                gone[:] = gone_versions(c, [row[0] for row in rows]) if self.changes.heard else ()
                 bury(c, [row[0] for row in rows], now)
                 c.executemany("DELETE FROM versions WHERE id = ?", rows)
 
         await self._bury(change)
+        self.changes.tell(Change(versions=(version,), gone=gone))
 
     async def note_piece(self, piece: Piece) -> None:
         """
@@ -256,6 +276,7 @@ class Catalog:
             count_missing(c, piece.version)
 
         await self._bury(change)
+        self.changes.tell(Change(versions=(piece.version,)))
 
     async def mark_piece(self, version: bytes, number: int, node_id: str, state: PieceState) -> None:
         """
@@ -270,6 +291,7 @@ class Catalog:
             count_missing(c, version)
 
         await self._change(change)
+        self.changes.tell(Change(versions=(version,)))
 
     async def stored_at(self, node_id: str) -> set[tuple[bytes, int]]:
         """
@@ -285,27 +307,34 @@ class Catalog:
         Remove one version, leaving tombstones for its suppliers; and the task that failed to make it.
         """
         now = self._clock.seconds()
+        gone: list[Gone] = []
 
         def change(c: sqlite3.Connection) -> None:
+            gone[:] = gone_versions(c, [version]) if self.changes.heard else ()
             bury(c, [version], now)
             c.execute("DELETE FROM versions WHERE id = ?", (version,))
             c.execute("DELETE FROM tasks WHERE id = ?", (task,))
 
         await self._bury(change)
+        self.changes.tell(Change(gone=gone))
 
     async def drop_unfinished(self) -> int:
         """
         Remove the versions that were being uploaded when the node ended.
         """
         now = self._clock.seconds()
+        gone: list[Gone] = []
 
         def change(c: sqlite3.Connection) -> int:
             versions = [row[0] for row in c.execute("SELECT id FROM versions WHERE state = 'uploading'")]
+            gone[:] = gone_versions(c, versions) if self.changes.heard else ()
             bury(c, versions, now)
             c.execute("DELETE FROM versions WHERE state = 'uploading'")
             return len(versions)
 
-        return await self._bury(change)
+        dropped = await self._bury(change)
+        self.changes.tell(Change(gone=gone))
+        return dropped
 
     async def versions(self, items: Sequence[int]) -> dict[int, list[Version]]:
         """

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from bitdust_node.api.models import Snapshot, Tell
-from bitdust_node.identity.names import Locator
+from bitdust_node.identity.names import Locator, NodeId
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.router.contacts import Contact
 from bitdust_node.router.router import Router
@@ -31,7 +31,7 @@ class OnlineModel:
                 yield snapshot
 
     def observe(self, tell: Tell) -> Callable[[], None]:
-        def moved(node_id: str, old: str, new: str) -> None:
+        def moved(node_id: NodeId, old: str, new: str) -> None:
             contact = self._router.contacts.get(node_id)
             snapshot = None if contact is None else self._snapshot(contact)
             if snapshot is not None:
