@@ -22,6 +22,7 @@ Version = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Index = Annotated[int, Meta(ge=0, le=255)]
 Bytes = Annotated[int, Meta(ge=0, le=1 << 60)]
 Blocks = Annotated[int, Meta(ge=0, le=1 << 40)]
+Time = Annotated[int, Meta(ge=0, le=1 << 40)]
 
 
 class LeaseQuestion(msgspec.Struct, frozen=True, array_like=True):
@@ -35,16 +36,16 @@ class LeaseQuestion(msgspec.Struct, frozen=True, array_like=True):
 class LeaseAnswer(msgspec.Struct, frozen=True, array_like=True):
     """granted: bytes in total, all that this customer may fill. expires: unix seconds, moved on by any contact."""
 
-    granted: int
-    expires: int
+    granted: Bytes
+    expires: Time
 
 
 class LeaseState(msgspec.Struct, frozen=True, array_like=True):
     """granted, used: bytes; granted is 0 when there is no lease in force."""
 
-    granted: int
-    used: int
-    expires: int
+    granted: Bytes
+    used: Bytes
+    expires: Time
 
 
 class PieceName(msgspec.Struct, frozen=True, array_like=True):
@@ -102,10 +103,10 @@ class PieceListQuestion(msgspec.Struct, frozen=True, array_like=True):
 class PieceItem(msgspec.Struct, frozen=True, array_like=True):
     """One piece that is kept for the peer."""
 
-    version: bytes
-    index: int
-    size: int
-    root: bytes
+    version: Version
+    index: Index
+    size: Bytes
+    root: Annotated[bytes, Meta(min_length=32, max_length=32)]
 
     @property
     def cursor(self) -> bytes:

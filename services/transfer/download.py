@@ -78,6 +78,7 @@ class Download:
         self._work = Tasks(f"download of {item.path_id}")
         self._ends = Tasks(f"end of the download of {item.path_id}")
         self._waiting: list[Deferred[None]] = []
+        self._cleaning: Deferred[None] | None = None
         self._error: BitDustError | None = None
         self._opened: Opened | None = None
         self._sink: Sink | None = None
@@ -170,7 +171,7 @@ class Download:
         self._work.spawn("finish", self._outcome(self._finish()))
 
     def give_up(self) -> None:
-        self._ends.spawn("clean up", self._clean_up(self._work))
+        self._cleaning = self._ends.spawn("clean up", self._clean_up(self._work))
         self._work = Tasks(self._work.name)
 
     def report_done(self) -> None:
@@ -319,7 +320,15 @@ class Download:
 
     async def _report(self, error: BitDustError | None) -> None:
         self._error = error
-        await self._means.catalog.errands.remove_task(self.task.id)
+        if self._cleaning is not None:
+            # the task is what finds the temporary file again if the node ends before it is removed
+            await self._cleaning
+        try:
+            await self._means.catalog.errands.remove_task(self.task.id)
+        except CancelledError:
+            raise
+        except Exception:  # noqa: BLE001 - e.g. the own disk is full: the task is done anew at the next start
+            self.log.failure("the task of the download {id} can not be removed now", id=self.backup_id)
         where = {"backup_id": self.backup_id, "output_location": str(self.destination)}
         if error is None:
             self._means.events.publish("restore-done", where)
