@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
+from bitdust_node.cli.completing import method_names
 from bitdust_node.cli.context import Context, pass_context
 from bitdust_node.errors import BitDustError
 
 
 @click.command()
-@click.argument("name", metavar="[METHOD]", required=False)
+@click.argument("name", metavar="[METHOD]", required=False, shell_complete=method_names)
 @click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
 @pass_context
 def api(context: Context, name: str | None, arguments: tuple[str, ...]) -> None:

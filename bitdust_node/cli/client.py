@@ -5,12 +5,10 @@ The command line as a client of the API of a running node. Standard library only
 from __future__ import annotations
 
 import fcntl
-import http.client
 import json
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from bitdust_node.errors import Closed, Failed, Invalid, NotFound, TimedOut, Unavailable
 
@@ -75,6 +73,8 @@ class ApiClient:
         """
         One request; answers with the envelope. Raises Unavailable when the node does not answer.
         """
+        import http.client
+
         connection = http.client.HTTPConnection("127.0.0.1", _port(self.base), timeout=timeout)
         try:
             data = None if body is None else json.dumps(body).encode("ascii")
@@ -107,7 +107,7 @@ class ApiClient:
             self._methods = {one["name"]: one for one in told["result"]}
         return self._methods
 
-    def call(self, name: str, timeout: float | None = None, **arguments: Any) -> dict[str, Any]:
+    def call(self, name: str, timeout: float | None = None, /, **arguments: Any) -> dict[str, Any]:
         """
         The envelope of any method.
         """
@@ -119,6 +119,8 @@ class ApiClient:
         for key in arguments:
             if key not in known:
                 raise Invalid(f"{name}() got an unexpected keyword argument {key!r}")
+        from urllib.parse import quote, urlencode
+
         verb, path = described["routes"][0].split(" ", 1)
         left = dict(arguments)
         for key in known:
@@ -133,7 +135,7 @@ class ApiClient:
         answer: dict[str, Any] = self.request(verb, path, body, timeout)
         return answer
 
-    def result(self, name: str, timeout: float | None = None, **arguments: Any) -> Any:
+    def result(self, name: str, timeout: float | None = None, /, **arguments: Any) -> Any:
         """
         The result of a method; an ERROR answer raises Failed with its texts.
         """

@@ -4,13 +4,15 @@ What every command works with: the data folder, the output, the client, and how 
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from bitdust_node.cli.client import ApiClient, running_pid
-from bitdust_node.cli.output import Output
+from bitdust_node.cli.output import Output, clean
 from bitdust_node.errors import BitDustError
 
 NOT_RUNNING = "BitDust is not running at the moment"
@@ -28,13 +30,53 @@ def default_base() -> Path:
     return Path(named).expanduser() if named else Path.home() / ".bitdust"
 
 
+@dataclass(frozen=True)
+class Wishes:
+    """
+    What was said before the command about a node that it starts.
+
+    debug: log level, None leaves the option alone. verbose: show the log on the terminal too. no_logs: write none.
+    log_file: write the log there too. twisted: with the messages of the libraries.
+    profile: count the processor time of each function. coverage: file of its configuration, "" for none, None for
+    no coverage at all. report: file for the report.
+    """
+
+    debug: int | None = None
+    verbose: bool = False
+    no_logs: bool = False
+    log_file: str = ""
+    twisted: bool = False
+    profile: bool = False
+    coverage: str | None = None
+    report: str = ""
+
+    @property
+    def options(self) -> dict[str, object]:
+        """Options to set at the start of the node."""
+        return {} if self.debug is None else {"logs/debug-level": self.debug}
+
+    @property
+    def words(self) -> list[str]:
+        """The same as words of a command line, for a node in another process."""
+        flags = {"--no-logs": self.no_logs, "--twisted": self.twisted, "--cpu-profile": self.profile}
+        words = [flag for flag, given in flags.items() if given]
+        if self.debug is not None:
+            words += ["--debug", str(self.debug)]
+        if self.log_file:
+            words += ["--output", self.log_file]
+        if self.coverage is not None:
+            words += ["--coverage", "--coverage_config", self.coverage, "--coverage_report", self.report]
+        return words
+
+
 class Context:
     """
     base: the data folder. as_json: show JSON instead of tables and sentences.
     """
 
-    def __init__(self, base: Path, as_json: bool) -> None:
+    def __init__(self, base: Path, as_json: bool = False, wishes: Wishes | None = None) -> None:
         self.base = base
+        self.wishes = wishes or Wishes()
         self.output = Output(as_json)
         self.client = ApiClient(base)
 
@@ -52,7 +94,12 @@ class Context:
                 click.echo(NOT_RUNNING)
             raise SystemExit(0)
 
-    def ask(self, name: str, timeout: float | None = None, **arguments: Any) -> Any:
+    def need_no_node(self) -> None:
+        """What works on the files of the node is refused while it runs."""
+        if self.pid is not None:
+            self.fail("BitDust is running at the moment, stop it first: bitdust stop")
+
+    def ask(self, name: str, timeout: float | None = None, /, **arguments: Any) -> Any:
         """
         The result of a method of the running node; an error is shown and ends with code 1.
         """
@@ -62,7 +109,7 @@ class Context:
         except BitDustError as error:
             self.fail(str(error))
 
-    def tell(self, name: str, timeout: float | None = None, **arguments: Any) -> Any:
+    def tell(self, name: str, timeout: float | None = None, /, **arguments: Any) -> Any:
         """
         The same, and shows the message that comes with the answer.
         """
@@ -79,19 +126,30 @@ class Context:
         """
         if told.get("status") != "OK":
             self.fail("; ".join(map(str, told.get("errors", []))))
+        result = told.get("result")
         if self.output.as_json:
             self.output.document(told)
-        else:
-            click.echo(f"{told['status']}: {told.get('execution', '?')} sec. {told.get('message', '')}".rstrip())
-        return told.get("result")
+            return result
+        status = click.style(told["status"], fg="green") if self.output.terminal else told["status"]
+        click.echo(f"{status}: {told.get('execution', '?')} sec. {clean(str(told.get('message', '')))}".rstrip())
+        for one in result if isinstance(result, list) else ():
+            if not isinstance(one, dict | list):
+                click.echo(f"  {clean(str(one))}")
+        return result
 
     def fail(self, text: str) -> NoReturn:
         """Show an error and end with code 1."""
+        self.complain(text)
+        raise SystemExit(1)
+
+    def complain(self, text: str) -> None:
+        """Show an error."""
         if self.output.as_json:
             self.output.document({"status": "ERROR", "errors": [text]})
-        else:
-            click.echo(text, err=True)
-        raise SystemExit(1)
+            return
+        # what a node said on its way down has lines; other errors are one
+        told = "\n".join(clean(line) for line in text.splitlines())
+        click.secho(told, err=True, fg="red" if sys.stderr.isatty() else None)
 
 
 pass_context = click.make_pass_decorator(Context)

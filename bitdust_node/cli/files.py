@@ -12,10 +12,11 @@ from typing import Any
 import click
 
 from bitdust_node.cli.client import ApiClient
+from bitdust_node.cli.completing import remote_paths
 from bitdust_node.cli.context import Context, pass_context
 from bitdust_node.cli.groups import Spellings
 from bitdust_node.cli.output import Cell, size_text
-from bitdust_node.cli.progress import download_bytes, upload_bytes, watched
+from bitdust_node.cli.progress import Transfer, download_bytes, transfers, upload_bytes, watch_all, watched
 from bitdust_node.cli.trees import tree_bytes
 from bitdust_node.errors import BitDustError
 
@@ -27,22 +28,27 @@ _COLUMNS: list[tuple[str, Cell]] = [
     ("id", "global_id"),
 ]
 
+#: How directions may be written.
+DIRECTIONS = {"upload": "upload", "download": "download", "up": "upload", "down": "download"}
+
 
 @click.group(cls=Spellings, invoke_without_command=True)
 @click.pass_context
 def file(ctx: click.Context) -> None:
-    """Store files and get them back."""
+    """Store files and get them back. Without a command: list them."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_files)
 
 
 @file.named("list", "ls")
-@click.argument("remote_path", required=False)
+@click.argument("remote_path", shell_complete=remote_paths, required=False)
 @pass_context
 def list_files(context: Context, remote_path: str | None = None) -> None:
     """List what is in the catalog."""
     arguments = {"remote_path": remote_path} if remote_path else {}
-    context.output.table(context.ask("files_list", 60, **arguments), _COLUMNS)
+    context.output.table(
+        context.ask("files_list", 60, **arguments), _COLUMNS, empty="nothing yet: bitdust file upload LOCAL REMOTE"
+    )
 
 
 @file.named("sync", "update", "upd", "refresh")
@@ -62,7 +68,7 @@ def create(context: Context, remote_path: str, folder: bool) -> None:
 
 
 @file.named("delete", "del", "rm", "remove", "erase")
-@click.argument("remote_path")
+@click.argument("remote_path", shell_complete=remote_paths)
 @pass_context
 def delete(context: Context, remote_path: str) -> None:
     """Delete a file or folder with all its versions."""
@@ -70,7 +76,7 @@ def delete(context: Context, remote_path: str) -> None:
 
 
 @file.named("upload", "up", "store", "start", "send", "write")
-@click.argument("local_path")
+@click.argument("local_path", type=click.Path())
 @click.argument("remote_path")
 @click.option("--wait", is_flag=True, help="Wait until it is stored.")
 @pass_context
@@ -92,8 +98,8 @@ def upload(context: Context, local_path: str, remote_path: str, wait: bool) -> N
 
 
 @file.named("download", "down", "load", "request", "read", "restore")
-@click.argument("remote_path")
-@click.argument("local_path", required=False)
+@click.argument("remote_path", shell_complete=remote_paths)
+@click.argument("local_path", type=click.Path(), required=False)
 @click.option("--wait", is_flag=True, help="Wait until it is here.")
 @pass_context
 def download(context: Context, remote_path: str, local_path: str | None, wait: bool) -> None:
@@ -124,58 +130,53 @@ def _show_moved(
 
 
 @file.named("cancel", "abort")
-@click.argument("direction", type=click.Choice(["upload", "download"]))
-@click.argument("remote_path")
+@click.argument("words", nargs=-1, required=True, metavar="[upload|download] REMOTE_PATH")
 @pass_context
-def cancel(context: Context, direction: str, remote_path: str) -> None:
-    """Stop a running upload or download."""
-    context.tell(f"file_{direction}_stop", 60, remote_path=remote_path)
+def cancel(context: Context, words: tuple[str, ...]) -> None:
+    """Stop the running upload or download of a file, both if it is not said which."""
+    *directions, remote_path = words
+    if len(directions) > 1 or any(one not in DIRECTIONS for one in directions):
+        raise click.UsageError("write: file cancel [upload|download] REMOTE_PATH")
+    if directions:
+        context.tell(f"file_{DIRECTIONS[directions[0]]}_stop", 60, remote_path=remote_path)
+        return
+    context.need_node()
+    told = [_stopped(context, direction, remote_path) for direction in ("upload", "download")]
+    # one of the two is enough
+    context.show(next((one for one in told if one.get("status") == "OK" and one.get("result")), told[0]))
+
+
+def _stopped(context: Context, direction: str, remote_path: str) -> dict[str, Any]:
+    try:
+        return context.client.call(f"file_{direction}_stop", 60, remote_path=remote_path)
+    except BitDustError as error:
+        context.fail(str(error))
 
 
 @file.named("progress", "running", "status")
-@click.argument("direction", type=click.Choice(["upload", "download"]), required=False)
+@click.argument("direction", type=click.Choice(list(DIRECTIONS)), required=False)
+@click.option("-w", "--watch", is_flag=True, help="Show bars until all is done (on a terminal).")
 @pass_context
-def progress(context: Context, direction: str | None) -> None:
+def progress(context: Context, direction: str | None, watch: bool) -> None:
     """Show running uploads and downloads."""
-    found: dict[str, Any] = {}
-    if direction != "download":
-        found["uploads"] = context.ask("files_uploads", 30) or {"running": [], "pending": []}
-    if direction != "upload":
-        found["downloads"] = context.ask("files_downloads", 30)
+    wanted = [DIRECTIONS[direction]] if direction else ["upload", "download"]
+    if watch and context.output.terminal:
+        watch_all(lambda: _transfers(_running(context, wanted)))
+        return
+    found = _running(context, wanted)
     if context.output.as_json:
         context.output.document(found)
         return
-    rows = [
-        {"what": "upload", "id": one["version"], "bytes": one["bytes_processed"], "progress": one["progress"]}
-        for one in found.get("uploads", {}).get("running", [])
-    ]
-    rows += [
-        {"what": "waiting", "id": one["path_id"], "bytes": 0, "progress": "0%"}
-        for one in found.get("uploads", {}).get("pending", [])
-    ]
-    rows += [
-        {
-            "what": "download",
-            "id": one["backup_id"],
-            "bytes": one["bytes_processed"],
-            "progress": one.get("progress", ""),
-        }
-        for one in found.get("downloads", [])
-    ]
+    rows = [{"what": one.what, "id": one.name, "bytes": one.done, "share": one.share} for one in _transfers(found)]
     columns: list[tuple[str, Cell]] = [
-        ("what", "what"), ("version", "id"), ("bytes", lambda row: size_text(row["bytes"])), ("progress", "progress")
+        ("what", "what"), ("version", "id"), ("bytes", lambda row: size_text(row["bytes"])), ("progress", "share")
     ]  # fmt: skip
-    context.output.table(rows, columns)
+    context.output.table(rows, columns, empty="nothing is on its way")
 
 
-@click.group(cls=Spellings)
-def folder() -> None:
-    """Create folders in the catalog."""
+def _running(context: Context, wanted: list[str]) -> dict[str, Any]:
+    return {f"{one}s": context.ask(f"files_{one}s", 30) for one in wanted}
 
 
-@folder.named("create", "make", "mk", "add")
-@click.argument("remote_path")
-@pass_context
-def create_folder(context: Context, remote_path: str) -> None:
-    """Enter a folder into the catalog."""
-    context.tell("file_create", 60, remote_path=remote_path, as_folder=True)
+def _transfers(found: dict[str, Any]) -> list[Transfer]:
+    return transfers(found.get("uploads") or {}, found.get("downloads") or [])

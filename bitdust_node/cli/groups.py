@@ -4,8 +4,8 @@ Groups of commands whose members have several spellings.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
 
 import click
 
@@ -22,6 +22,8 @@ class Spellings(click.Group):
     def named(self, name: str, *others: str, **options: Any) -> Callable[[Callable[..., Any]], click.Command]:
         for other in others:
             self.others[other] = name
+        if others:
+            options.setdefault("epilog", also(others))
         return self.command(name, **options)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -30,5 +32,36 @@ class Spellings(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
+            unknown(ctx, args[0], (*self.commands, *self.others))
         _, command, rest = super().resolve_command(ctx, args)
         return (command.name if command else None), command, rest
+
+
+class Fallback(Spellings):
+    """
+    A group whose command `default` takes all words that name no command: `bitdust service NAME`.
+    """
+
+    default = ""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None:
+            return self.default, self.commands[self.default], args
+        return super().resolve_command(ctx, args)
+
+
+def also(spellings: Iterable[str]) -> str:
+    """The line of a help text that tells the other names."""
+    return f"Also: {', '.join(spellings)}"
+
+
+def unknown(ctx: click.Context, name: str, known: Iterable[str]) -> NoReturn:
+    """Refuse a command that does not exist, with what may have been meant."""
+    import difflib
+
+    near = difflib.get_close_matches(name, list(known), n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise click.UsageError(f"No such command {name!r}.{hint}", ctx)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ import click
 import bitdust_node
 from bitdust_node.cli.client import alive, running_pid
 from bitdust_node.cli.context import NOT_RUNNING, Context, pass_context
+from bitdust_node.cli.observing import observed
 from bitdust_node.errors import Unavailable
 
 #: Seconds for a node to come up, and to end in order before it is ended by force.
@@ -34,9 +36,25 @@ def start(context: Context) -> None:
     if pid is not None:
         context.output.line(f"another BitDust process was found: [{pid}]")
         return
-    from bitdust_node.__main__ import run_node
+    raise SystemExit(run_here(context))
 
-    raise SystemExit(run_node(context.base))
+
+def run_here(context: Context, overrides: Mapping[str, object] | None = None) -> int:
+    """
+    Run the node of a data folder in this process, as it was asked for before the command; answers with its exit code.
+    """
+    wishes = context.wishes
+    if wishes.log_file:
+        try:
+            Path(wishes.log_file).open("a", encoding="utf-8").close()
+        except OSError as error:
+            context.fail(f"the log can not be written to {wishes.log_file}: {error.strerror}")
+    with observed(context):
+        from bitdust_node.__main__ import run_node
+        from bitdust_node.telling import Telling
+
+        telling = Telling(not wishes.no_logs, wishes.verbose, wishes.log_file, wishes.twisted)
+        return run_node(context.base, {**wishes.options, **(overrides or {})}, telling=telling)
 
 
 @click.command()
@@ -55,22 +73,24 @@ def start_daemon(context: Context) -> None:
     """
     Start the node as a process of its own and wait until its API answers; else show why not and end with code 1.
     """
-    process = spawn(context.base)
+    process = spawn(context.base, before=context.wishes.words)
     if not await_start(context.base, process, START_SECONDS):
         context.fail(last_words(context.base) or f"the node did not start, see {context.base / 'logs'}")
     if context.output.as_json:
         context.output.document({"status": "OK", "result": {"pid": process.pid}})
 
 
-def spawn(base: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def spawn(base: Path, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
     """
     A node in the background, in a session of its own; what it says at its start is in `logs/console.log`.
+
+    before: options of the command line.
     """
     logs = base / "logs"
     logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (logs / CONSOLE).open("wb") as console:
         return subprocess.Popen(
-            [sys.executable, "-m", "bitdust_node", "--appdir", str(base), "start", *arguments],
+            [sys.executable, "-m", "bitdust_node", "--appdir", str(base), *before, "start"],
             stdin=subprocess.DEVNULL,
             stdout=console,
             stderr=subprocess.STDOUT,

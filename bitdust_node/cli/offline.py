@@ -1,14 +1,17 @@
 """
-What the command line can tell from the files of a node that does not run.
+What the command line can tell from the files of a node that does not run, and do with them.
 """
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
+from bitdust_node.errors import Conflict, Invalid, NotFound
 from bitdust_node.identity.document import Document
-from bitdust_node.identity.me import stored_document
+from bitdust_node.identity.me import NO_IDENTITY, stored_document
 from bitdust_node.keys.folder import Key, KeyFolder
 
 
@@ -17,7 +20,74 @@ def local_identity(base: Path) -> Document | None:
     return stored_document(base / "metadata" / "localidentity")
 
 
-def local_keys(base: Path) -> list[dict[str, Any]]:
+def local_keys(base: Path, include_private: bool = False) -> list[dict[str, Any]]:
     """The keys of a data folder as `keys_list` shows them; the master key comes first."""
     keys = [one for one in KeyFolder(base / "keys").read() if isinstance(one, Key)]
-    return [key.describe() for key in sorted(keys, key=lambda key: (not key.is_master, key.alias))]
+    keys.sort(key=lambda key: (not key.is_master, key.alias))
+    return [key.describe(include_private) for key in keys]
+
+
+def local_key(base: Path, key_id: str) -> dict[str, Any]:
+    """One of them with its private half, by its whole id or its alias."""
+    for one in local_keys(base, include_private=True):
+        if key_id in (one["key_id"], one["alias"]):
+            return one
+    raise NotFound(f"key {key_id} is not registered")
+
+
+def backup_text(idurl: str, private: str) -> str:
+    """
+    What a key is kept as on paper or a stick: the identity URL of its creator, then the private half as PEM.
+    """
+    return f"{idurl}\n{private.strip()}\n"
+
+
+def write_secret(path: Path, text: str) -> None:
+    """
+    Write a new file that nobody else may read. One that exists is never overwritten: it may be somebody's only key.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Conflict(f"{path} exists already") from None
+    except OSError as error:
+        raise Invalid(f"error writing to {path}: {error.strerror}") from None
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def erase_identity(base: Path, erase_private_key: bool) -> None:
+    """
+    Forget the identity of a data folder, as `identity_erase` does on a running node. Raises Conflict when a node
+    starts meanwhile.
+    """
+    from twisted.internet.defer import Deferred
+    from twisted.internet.task import Clock as ManualClock
+
+    from bitdust_node.assembly import Assembly
+    from bitdust_node.clock import Clock
+    from bitdust_node.identity.me import Me
+    from bitdust_node.lock import FolderLock
+    from bitdust_node.paths import DataFolder
+    from bitdust_node.threads import InlineWorkers, Workers
+
+    if local_identity(base) is None:
+        raise NotFound(NO_IDENTITY)
+    folder = DataFolder(base)
+    lock = FolderLock(folder.processid)
+    try:
+        parts = Assembly()
+        parts.provide(folder)
+        # nothing waits here, parts only stamp what they write
+        clock = ManualClock()
+        clock.advance(time.time())
+        parts.provide(clock, Clock)
+        parts.provide(InlineWorkers(), Workers)
+        failures: list[Any] = []
+        Deferred.fromCoroutine(parts.make(Me).erase(erase_private_key)).addErrback(failures.append)
+        if failures:
+            raise failures[0].value
+    finally:
+        lock.release()

@@ -8,56 +8,92 @@ from typing import Any
 
 import click
 
-from bitdust_node.api.config import ConfigApi
+from bitdust_node.cli.completing import option_paths
 from bitdust_node.cli.context import Context, pass_context
-from bitdust_node.config.config import Config
+from bitdust_node.cli.output import clean
 from bitdust_node.errors import BitDustError
 
+#: Longer values are cut in lists.
 CUT = 60
-HELP = """examples:
+
+#: Short names of options that are often used.
+SHORTCUTS = {
+    "donated": "services/supplier/donated-space",
+    "shared": "services/supplier/donated-space",
+    "given": "services/supplier/donated-space",
+    "needed": "services/customer/needed-space",
+    "suppliers": "services/customer/suppliers-number",
+    "debug": "logs/debug-level",
+    "block-size": "services/backups/block-size",
+    "max-block-size": "services/backups/max-block-size",
+    "max-copies": "services/backups/max-copies",
+    "local-backups": "services/backups/keep-local-copies-enabled",
+    "tcp": "services/tcp-transport/enabled",
+    "tcp-port": "services/tcp-connections/tcp-port",
+    "udp": "services/udp-transport/enabled",
+    "udp-port": "services/udp-datagrams/udp-port",
+    "proxy": "services/proxy-transport/enabled",
+    "http": "services/http-transport/enabled",
+    "http-port": "services/http-connections/http-port",
+    "dht-port": "services/entangled-dht/udp-port",
+    "limit-send": "services/network/send-limit",
+    "limit-receive": "services/network/receive-limit",
+    "weblog": "logs/stream-enabled",
+    "weblog-port": "logs/stream-port",
+}
+
+EXAMPLES = """\
+examples:
   bitdust set services/customer/suppliers-number 4
+  bitdust set suppliers 4                           the same
+  bitdust set donated 20 GB
   bitdust set logs/debug-level 10
-  bitdust get services/supplier
-  bitdust set list"""
+  bitdust get services/supplier                     all options below
+  bitdust set list                                  all options
+
+short names:"""
+
+_LISTS = ("list", "ls", "all", "show", "print")
 
 
-@click.command()
-@click.argument("path")
-@click.argument("value", required=False)
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("path", metavar="OPTION|list|help", shell_complete=option_paths)
+@click.argument("words", nargs=-1, metavar="[VALUE]")
 @pass_context
-def set_option(context: Context, path: str, value: str | None) -> None:
-    """Change an option, or show it. `list` shows all, `help` examples."""
-    if value is None and path in ("list", "ls", "all", "show", "print"):
+def set_option(context: Context, path: str, words: tuple[str, ...]) -> None:
+    """Change an option, or show it. `set list` shows all, `set help` examples and short names."""
+    if words:
+        change(context, path, " ".join(words))
+    elif path in _LISTS:
         show_all(context)
-    elif value is None and path == "help":
-        context.output.line(HELP)
-    elif value is None:
-        show(context, path)
+    elif path == "help":
+        _help()
     else:
-        change(context, path, value)
+        show(context, path)
 
 
 @click.command()
-@click.argument("path", required=False)
+@click.argument("path", required=False, metavar="[OPTION|list]", shell_complete=option_paths)
 @pass_context
 def get_option(context: Context, path: str | None) -> None:
-    """Show an option, or those below a branch."""
-    if path is None:
+    """Show an option, those below a branch, or all."""
+    if path is None or path in _LISTS:
         show_all(context)
+    elif path == "help":
+        _help()
     else:
         show(context, path)
 
 
 def show_all(context: Context) -> None:
-    items = _ask(context, "configs_list")
     context.output.table(
-        items,
+        _ask(context, "configs_list"),
         [("option", "key"), ("value", lambda item: _cut(item["value"])), ("type", "type"), ("label", "label")],
     )
 
 
 def show(context: Context, path: str) -> None:
-    items = _ask(context, "config_get", key=path)
+    items = _ask(context, "config_get", key=SHORTCUTS.get(path, path))
     if context.output.as_json:
         context.output.document(items)
         return
@@ -69,7 +105,7 @@ def show(context: Context, path: str) -> None:
 
 
 def change(context: Context, path: str, value: str) -> None:
-    items = _ask(context, "config_set", key=path, value=value)
+    items = _ask(context, "config_set", key=SHORTCUTS.get(path, path), value=value)
     if context.output.as_json:
         context.output.document(items)
         return
@@ -77,15 +113,26 @@ def change(context: Context, path: str, value: str) -> None:
         context.output.line(f"{_line(item)} (was {_shown(item.get('old_value', '?'))})")
 
 
+def _help() -> None:
+    click.echo(EXAMPLES)
+    for name, path in SHORTCUTS.items():
+        click.echo(f"  {name:<16} {path}")
+
+
 def _ask(context: Context, name: str, **arguments: Any) -> list[dict[str, Any]]:
     if context.pid is not None:
         items: list[dict[str, Any]] = context.ask(name, 30, **arguments)
         return items
+    from bitdust_node.config.items import all_items, change_item, items_at
+    from bitdust_node.config.values import OptionValues
+
     try:
-        answer: list[dict[str, Any]] = getattr(ConfigApi(Config(context.base / "config")), name)(**arguments)
-    except BitDustError as error:
+        values = OptionValues(context.base / "config")
+        if name == "configs_list":
+            return all_items(values)
+        return change_item(values, **arguments) if name == "config_set" else items_at(values, **arguments)
+    except (BitDustError, OSError) as error:
         context.fail(str(error))
-    return answer
 
 
 def _line(item: dict[str, Any]) -> str:
@@ -93,7 +140,7 @@ def _line(item: dict[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return clean(str(value).lower() if isinstance(value, bool) else str(value))
 
 
 def _cut(value: Any) -> str:

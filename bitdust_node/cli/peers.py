@@ -6,15 +6,19 @@ from __future__ import annotations
 
 import click
 
+from bitdust_node.cli.completing import customer_ids, friend_ids, supplier_ids
 from bitdust_node.cli.context import Context, pass_context
 from bitdust_node.cli.groups import Spellings
 from bitdust_node.cli.output import size_text
+
+#: Seconds that another node may take to agree.
+CHANGE_SECONDS = 120.0
 
 
 @click.group(cls=Spellings, invoke_without_command=True)
 @click.pass_context
 def supplier(ctx: click.Context) -> None:
-    """Those who keep our data."""
+    """Those who keep our data. Without a command: list them."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_suppliers)
 
@@ -32,6 +36,7 @@ def list_suppliers(context: Context) -> None:
             ("contact", "contact_state"),
             ("hired", lambda one: one.get("connected") or "?"),
         ],
+        empty="no suppliers yet",
     )
 
 
@@ -42,10 +47,31 @@ def ping_suppliers(context: Context) -> None:
     context.tell("suppliers_ping")
 
 
+@supplier.named("replace", "fire")
+@click.argument("which", metavar="POSITION|USER", shell_complete=supplier_ids)
+@pass_context
+def replace_supplier(context: Context, which: str) -> None:
+    """Replace a supplier, named by position, identity URL or global id, by somebody else."""
+    context.tell("supplier_change", CHANGE_SECONDS, **_which(which))
+
+
+@supplier.named("change", "hire")
+@click.argument("which", metavar="POSITION|USER", shell_complete=supplier_ids)
+@click.argument("new", metavar="NEW_USER")
+@pass_context
+def change_supplier(context: Context, which: str, new: str) -> None:
+    """Replace a supplier, named by position, identity URL or global id, by NEW_USER."""
+    context.tell("supplier_change", CHANGE_SECONDS, **_which(which), new_supplier_id=new)
+
+
+def _which(text: str) -> dict[str, str]:
+    return {"position" if text.isdigit() else "supplier_id": text}
+
+
 @click.group(cls=Spellings, invoke_without_command=True)
 @click.pass_context
 def customer(ctx: click.Context) -> None:
-    """Those whose data we keep."""
+    """Those whose data we keep. Without a command: list them."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_customers)
 
@@ -57,6 +83,7 @@ def list_customers(context: Context) -> None:
     context.output.table(
         context.ask("customers_list", 30),
         [("position", "position"), ("customer", "global_id"), ("contact", "contact_state"), ("idurl", "idurl")],
+        empty="no customers yet",
     )
 
 
@@ -65,6 +92,14 @@ def list_customers(context: Context) -> None:
 def ping_customers(context: Context) -> None:
     """Ping all customers."""
     context.tell("customers_ping")
+
+
+@customer.named("remove", "reject", "refuse", "free", "delete", "del", "rm")
+@click.argument("user", metavar="USER", shell_complete=customer_ids)
+@pass_context
+def remove_customer(context: Context, user: str) -> None:
+    """Keep nothing more for a customer, named by identity URL or global id."""
+    context.tell("customer_reject", CHANGE_SECONDS, customer_id=user)
 
 
 @click.command()
@@ -85,10 +120,13 @@ def storage(context: Context) -> None:
 
 
 @click.command()
-@click.argument("user")
-@click.option("--timeout", default=15, show_default=True, help="Seconds to wait for each answer.")
-@click.option("--retries", default=2, show_default=True)
+@click.argument("user", shell_complete=friend_ids)
+@click.option(
+    "--timeout", default=15, show_default=True, type=click.IntRange(1, 600), help="Seconds to wait for each answer."
+)
+@click.option("--retries", default=2, show_default=True, type=click.IntRange(0, 100))
 @pass_context
 def ping(context: Context, user: str, timeout: int, retries: int) -> None:
     """Ping a node by its global id or identity URL."""
-    context.tell("user_ping", user_id=user, timeout=timeout, retries=retries)
+    patience = timeout * (retries + 1) + 30
+    context.tell("user_ping", patience, user_id=user, timeout=timeout, retries=retries)

@@ -1,17 +1,67 @@
 """
-Progress of uploads and downloads: a bar on a terminal, nothing in a pipe.
+Progress of uploads and downloads: bars with speed and time left on a terminal, nothing in a pipe.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bitdust_node.cli.client import ApiClient
 from bitdust_node.errors import BitDustError
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
 POLL_SECONDS = 0.25
+
+
+class Transfer(NamedTuple):
+    """
+    One upload or download. what: `upload`, `download`, or `waiting` for one that has not begun. total: bytes, 0 when
+    not known yet.
+    """
+
+    what: str
+    name: str
+    done: int
+    total: int
+
+    @property
+    def share(self) -> str:
+        return f"{min(100, 100 * self.done // self.total)}%" if self.total else ""
+
+
+def transfers(uploads: dict[str, Any], downloads: list[dict[str, Any]]) -> list[Transfer]:
+    """What `files_uploads` and `files_downloads` tell."""
+    found = [_transfer("upload", str(one.get("version", "?")), one) for one in uploads.get("running", [])]
+    found += [Transfer("waiting", str(one.get("path_id", "?")), 0, 0) for one in uploads.get("pending", [])]
+    return found + [_transfer("download", str(one.get("backup_id", "?")), one) for one in downloads]
+
+
+def _transfer(what: str, name: str, told: dict[str, Any]) -> Transfer:
+    return Transfer(what, name, _number(told, "bytes_processed"), _number(told, "total_size"))
+
+
+def _number(told: dict[str, Any], field: str) -> int:
+    value = told.get(field)
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def bars() -> Progress:
+    """Bars with percentage, bytes, speed and time left."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True, compact=True),
+    )
 
 
 def watched(
@@ -24,13 +74,8 @@ def watched(
     """
     if not show:
         return act()
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
-
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn()
-    )  # fmt: skip
     ended = threading.Event()
-    with Progress(*columns) as bar:
+    with bars() as bar:
         task = bar.add_task(what, total=total or None)
 
         def poll() -> None:
@@ -49,6 +94,23 @@ def watched(
         finally:
             ended.set()
             thread.join()
+
+
+def watch_all(ask: Callable[[], list[Transfer]]) -> None:
+    """
+    Show a bar for each transfer, until there is none any more.
+    """
+    with bars() as shown:
+        tasks: dict[tuple[str, str], Any] = {}
+        while found := ask():
+            now = {(one.what, one.name): one for one in found}
+            for key in tasks.keys() - now.keys():
+                shown.remove_task(tasks.pop(key))
+            for key, one in now.items():
+                if key not in tasks:
+                    tasks[key] = shown.add_task(f"{one.what} {one.name}", total=None)
+                shown.update(tasks[key], completed=one.done, total=one.total or None)
+            time.sleep(POLL_SECONDS)
 
 
 def upload_bytes(source: str) -> Callable[[ApiClient], int]:

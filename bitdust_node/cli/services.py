@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import click
 
+from bitdust_node.cli.completing import service_names
 from bitdust_node.cli.context import Context, pass_context
-from bitdust_node.cli.groups import Spellings
+from bitdust_node.cli.groups import Fallback, Spellings
 from bitdust_node.cli.output import Cell
 
 _COLUMNS: Sequence[tuple[str, Cell]] = (
@@ -20,28 +21,34 @@ _COLUMNS: Sequence[tuple[str, Cell]] = (
 )
 
 
-class ServiceGroup(Spellings):
+class ServiceGroup(Fallback):
     """`bitdust service NAME` shows one service."""
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        found = super().get_command(ctx, cmd_name)
-        if found is not None:
-            return found
-
-        @click.command(cmd_name)
-        @pass_context
-        def show(context: Context) -> None:
-            context.output.fields(context.ask("service_info", 30, service_name=cmd_name))
-
-        return show
+    default = "info"
 
 
 @click.group(cls=ServiceGroup, invoke_without_command=True)
 @click.pass_context
 def service(ctx: click.Context) -> None:
-    """Services of the node."""
+    """Services of the node. Without a command: list them; with NAME: show one."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_services)
+
+
+@service.named("info")
+@click.argument("name", shell_complete=service_names)
+@pass_context
+def info(context: Context, name: str) -> None:
+    """Show one service."""
+    context.output.fields(context.ask("service_info", 30, service_name=name))
+
+
+@service.named("health", "check")
+@click.argument("name", shell_complete=service_names)
+@pass_context
+def health(context: Context, name: str) -> None:
+    """Check that a service is of use."""
+    context.tell("service_health", 60, service_name=name)
 
 
 @service.named("list", "ls")
@@ -61,7 +68,7 @@ def tree(context: Context) -> None:
 
 
 @service.named("start")
-@click.argument("name")
+@click.argument("name", shell_complete=service_names)
 @pass_context
 def start(context: Context, name: str) -> None:
     """Enable and start a service."""
@@ -69,7 +76,7 @@ def start(context: Context, name: str) -> None:
 
 
 @service.named("stop")
-@click.argument("name")
+@click.argument("name", shell_complete=service_names)
 @pass_context
 def stop(context: Context, name: str) -> None:
     """Disable and stop a service and what depends on it."""
@@ -77,7 +84,7 @@ def stop(context: Context, name: str) -> None:
 
 
 @service.named("restart")
-@click.argument("name")
+@click.argument("name", shell_complete=service_names)
 @pass_context
 def restart(context: Context, name: str) -> None:
     """Stop a service and start it again."""
@@ -87,7 +94,7 @@ def restart(context: Context, name: str) -> None:
 @click.group(cls=Spellings, invoke_without_command=True)
 @click.pass_context
 def automat(ctx: click.Context) -> None:
-    """State machines of the node."""
+    """State machines of the node. Without a command: list them."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_automats)
 
