@@ -42,11 +42,13 @@ LOOKED_AT = 8
 class Reading:
     """
     record: the newest valid one, or None. closest: nodes nearest to the key. refused: why others were not taken.
+    others: valid ones of further owners, if they were asked for; the newest first.
     """
 
     record: Record | None = None
     closest: list[Contact] = field(default_factory=list)
     refused: list[BitDustError] = field(default_factory=list)
+    others: list[Record] = field(default_factory=list)
 
 
 @dataclass
@@ -77,9 +79,11 @@ class Exchange:
         self._answers = answers
         self._owners = owners
 
-    async def read(self, record_type: str, key: str, layer: int) -> Reading:
+    async def read(self, record_type: str, key: str, layer: int, owners: int = 1) -> Reading:
         """
         Find the valid record with the highest sequence number. What is foreign, old or broken is passed over.
+
+        owners: how many owners of records of this key are wanted.
         """
         place = place_of(record_type, normal_key(record_type, key))
         way = await self._swarm.find(place, layer, claims=True)
@@ -89,17 +93,23 @@ class Exchange:
         owner = bytes.fromhex(self._owners.known(named_owner(record_type, normal_key(record_type, key))))
         claims = sorted(own.union(way.claims), key=lambda claim: (claim.owner != owner, -claim.sequence))
         for claim in claims[:LOOKED_AT]:
+            if reading.record is not None and len(reading.others) + 1 >= owners:
+                break
             sources = [None, *way.claims.get(claim, [])] if claim in own else way.claims[claim]
             for source in sources:
                 try:
                     packed = await self._fetch(source, claim, layer, place, way)
-                    reading.record = await self._believed(packed, claim, layer, place)
+                    record = await self._believed(packed, claim, layer, place)
                 except BitDustError as error:
                     reading.refused.append(error)
                 except ValueError:
                     reading.refused.append(Invalid("not a DHT record"))
                 else:
-                    return reading
+                    if reading.record is None:
+                        reading.record = record
+                    elif record.public not in {other.public for other in (reading.record, *reading.others)}:
+                        reading.others.append(record)
+                    break
         return reading
 
     async def write(

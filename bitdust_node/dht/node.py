@@ -190,13 +190,14 @@ class DhtNode:
         record = (await self.read(record_type, key, layer)).record
         return record.contents() if record is not None else None
 
-    async def read(self, record_type: str, key: str, layer: int = 0) -> Reading:
+    async def read(self, record_type: str, key: str, layer: int = 0, owners: int = 1) -> Reading:
         """
-        As `get`, with the record itself, or the nodes that did not have it.
+        As `get`, with the record itself, or the nodes that did not have it. owners: how many owners of such records
+        are wanted; more than one for types whose keys name nobody.
         """
         _check_layer(layer)
         await self.connected()
-        return await self.exchange.read(record_type, key, layer)
+        return await self.exchange.read(record_type, key, layer, owners)
 
     async def put(
         self, record_type: str, key: str, value: Mapping[str, Any], layer: int = 0, expire: int | None = None
@@ -230,6 +231,12 @@ class DhtNode:
         Keep a value of `put` alive no longer.
         """
         await self.publications.drop(record_type, key, layer)
+
+    def published(self, record_type: str) -> list[str]:
+        """
+        The keys of the records of a type that this node keeps alive, in any layer.
+        """
+        return self.publications.keys(record_type)
 
     async def random_users(self, layer: int, count: int) -> list[str]:
         """

@@ -40,6 +40,12 @@ class Publications:
     def __len__(self) -> int:
         return len(self._owned)
 
+    def keys(self, record_type: str) -> list[str]:
+        """
+        The keys of what is kept alive of a type.
+        """
+        return [key for _layer, kind, key in self._owned if kind == record_type]
+
     def restore(self, owned: list[Owned]) -> None:
         """
         Take back what was published before a restart. All of it is due at once.
