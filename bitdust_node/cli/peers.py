@@ -4,6 +4,8 @@ Commands for the other nodes: suppliers, customers, space, ping.
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from bitdust_node.cli.completing import customer_ids, friend_ids, supplier_ids
@@ -13,6 +15,8 @@ from bitdust_node.cli.output import size_text
 
 #: Seconds that another node may take to agree.
 CHANGE_SECONDS = 120.0
+#: Cells of a bar that shows how full a space is.
+BAR = 24
 
 
 @click.group(cls=Spellings, invoke_without_command=True)
@@ -109,7 +113,43 @@ def storage(context: Context) -> None:
     spaces = {name: context.ask(f"space_{name}", 30) or {} for name in ("donated", "consumed", "local")}
     if context.output.as_json:
         context.output.document(spaces)
-        return
+    elif context.output.terminal:
+        _show_spaces(context, spaces)
+    else:
+        _print_spaces(context, spaces)
+
+
+def _show_spaces(context: Context, spaces: dict[str, dict[str, Any]]) -> None:
+    """One line for each, with a bar: for people."""
+    meaning = {
+        "donated": ("for others", "donated", "consumed", "free"),
+        "consumed": ("from others", "needed", "used", "available"),
+        "local": ("this disk", "disktotal", "total", "diskfree"),
+    }
+    rows = []
+    for name, (what, total, used, free) in meaning.items():
+        told = {field: value if isinstance(value, int) else 0 for field, value in spaces[name].items()}
+        share = told.get(used, 0) / max(told.get(total, 0), 1)
+        full = round(min(share, 1) * BAR)
+        row = {"space": what, "bar": "█" * full + "░" * (BAR - full), "share": f"{100 * share:.1f}%"}
+        rows.append(
+            row | {to: size_text(told.get(of, 0)) for to, of in (("total", total), ("used", used), ("free", free))}
+        )
+    context.output.table(
+        rows,
+        [
+            ("space", "space"),
+            ("", "bar"),
+            ("taken", "share"),
+            ("by us", "used"),
+            ("of", "total"),
+            ("free", "free"),
+        ],
+    )
+
+
+def _print_spaces(context: Context, spaces: dict[str, dict[str, Any]]) -> None:
+    """All that is known: for pipes."""
     for name, space in spaces.items():
         context.output.line(f"{name}:")
         for field, value in space.items():
@@ -121,9 +161,7 @@ def storage(context: Context) -> None:
 
 @click.command()
 @click.argument("user", shell_complete=friend_ids)
-@click.option(
-    "--timeout", default=15, show_default=True, type=click.IntRange(1, 600), help="Seconds to wait for each answer."
-)
+@click.option("--timeout", default=15, show_default=True, type=click.IntRange(1, 600), help="Seconds for an answer.")
 @click.option("--retries", default=2, show_default=True, type=click.IntRange(0, 100))
 @pass_context
 def ping(context: Context, user: str, timeout: int, retries: int) -> None:

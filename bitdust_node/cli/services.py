@@ -63,8 +63,11 @@ def list_services(context: Context) -> None:
 def tree(context: Context) -> None:
     """List the services, those that others stand on first."""
     found = context.ask("services_list", 30, as_tree=True)
-    distance: tuple[str, Cell] = ("distance", lambda one: "  " * int(one.get("root_distance", 0)) + "+")
-    context.output.table(found, (distance, *_COLUMNS))
+    name: tuple[str, Cell] = (
+        "service",
+        lambda one: "  " * int(one.get("root_distance", 0)) + str(one.get("name", "?")),
+    )
+    context.output.table(found, (name, *_COLUMNS[1:]))
 
 
 @service.named("start")
