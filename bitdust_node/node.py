@@ -27,6 +27,7 @@ from bitdust_node.api.websocket import WebSocketFace
 from bitdust_node.assembly import Assembly
 from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
+from bitdust_node.counters import Counters, NodeCounts
 from bitdust_node.database import StateDb
 from bitdust_node.errors import Closed, Conflict
 from bitdust_node.events import Events
@@ -251,6 +252,8 @@ class Node:
         for life in services:
             if life.service is not None:
                 self._show(life.service, life.name)
+        made = [life.service for life in services if isinstance(life.service, Service)]
+        self.parts.make(Counters).add([self.parts.make(NodeCounts), *made])
 
     def _show(self, part: object, service: str | None) -> None:
         """

@@ -29,6 +29,8 @@ class DataFolder:
         self.logs = make_private_folder(self.base / "logs")
         #: What we keep for others.
         self.pieces = make_private_folder(self.base / "pieces")
+        #: What clients bring and fetch in chunks.
+        self.temp = make_private_folder(self.base / "temp")
         #: What waits to be sent.
         self.outbox = make_private_folder(self.base / "outbox")
         #: Identity cache, peers, leases, queues.

@@ -4,7 +4,7 @@ What every service is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from bitdust_node.api.models import Source
@@ -49,6 +49,17 @@ class Service:
         The models of the API whose objects this service knows; it is asked for them only while it is ON.
         """
         return ()
+
+    async def counters(self) -> Mapping[str, Mapping[str, Any]]:
+        """
+        What `process_info` shows of this service: numbers by their names, by subject.
+        """
+        return {}
+
+    async def reconnect(self) -> None:
+        """
+        Make all connections anew, as the network may be another one now.
+        """
 
     def network_configuration(self) -> dict[str, Any] | None:
         """

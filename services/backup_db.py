@@ -5,6 +5,7 @@ service_backup_db: the catalog of the own files, and its methods of the API.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -64,6 +65,11 @@ class BackupDb(Service):
 
     async def stop(self) -> None:
         await self.deletions.stop()
+
+    async def counters(self) -> Mapping[str, Mapping[str, Any]]:
+        sums = [await self._catalog.totals(own) for own in (True, False)]
+        counts = {name: sum(one[name] for one in sums) for name in sums[0]}
+        return {"file": {"items": counts["files"] + counts["folders"], **counts}}
 
     # for other services
 

@@ -4,7 +4,7 @@ service_customer: the suppliers of this node, one link each.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import ctime
 from typing import Any, ClassVar
 
@@ -185,6 +185,14 @@ class Customer(Service):
             await self._catalog.departures.lose(supplier)
             await self.dismiss(link.hired.position)
         return Nothing()
+
+    async def counters(self) -> Mapping[str, Mapping[str, Any]]:
+        counts = {
+            "suppliers_hired": len(self.links),
+            "suppliers_wanted": self.wanted.suppliers,
+            "suppliers_active": len(self.connected()),
+        }
+        return {"contact": counts}
 
     def _add(self, hired: Hired) -> SupplierLink:
         link = SupplierLink(

@@ -75,6 +75,9 @@ class EntangledDht(Service):
             return None
         return f"looking for other nodes ({self.node.state})"
 
+    async def reconnect(self) -> None:
+        await self._reopen()
+
     def network_configuration(self) -> dict[str, Any] | None:
         return {"udp_port": self.node.port, "dht_id": self.node.id.hex(), "layers": self.node.layers}
 

@@ -61,6 +61,9 @@ class IdentityPropagate(Service):
             self._pending.cancel()
         await self._tasks.stop()
 
+    async def reconnect(self) -> None:
+        self._changed()
+
     def network_configuration(self) -> dict[str, Any] | None:
         document = self._me.document
         return {"sources": list(document.sources), "contacts": list(document.contacts), "revision": document.revision}

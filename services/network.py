@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from bitdust_node.api.registry import ApiError, Registry, method
+from twisted.logger import Logger
+
+from bitdust_node.api.registry import Answer, ApiError, Registry, method
 from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
 from bitdust_node.dht.node import DhtNode
@@ -16,6 +18,7 @@ from bitdust_node.identity.resolver import Resolver
 from bitdust_node.router.router import Router
 from bitdust_node.service import Service
 from bitdust_node.services import Services
+from bitdust_node.tasks import Tasks
 from bitdust_node.waiting import within
 
 NEEDS = ("service_network",)
@@ -30,6 +33,7 @@ class Network(Service):
     ON as long as the node runs: there always is the loopback interface.
     """
 
+    log = Logger()
     name: ClassVar[str] = "network"
 
     def __init__(
@@ -51,6 +55,13 @@ class Network(Service):
         self._registry = registry
         self._dht = dht
         self._clock = clock
+        self._tasks = Tasks(self.name)
+
+    async def start(self) -> None:
+        self._tasks = Tasks(self.name)
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
 
     @method("GET", "/network/connected/v1", "GET /nw/con", needs=NEEDS)
     async def network_connected(self, wait_timeout: int = 5) -> dict[str, Any]:
@@ -68,6 +79,14 @@ class Network(Service):
             raise ApiError("disconnected", reason="p2p_connector_disconnected")
         return {f"service_{name}": "started" for name in CHAIN} | {"service_proxy_transport": "disabled"}
 
+    @method("GET", "/network/reconnect/v1", "GET /nw/rcon", needs=NEEDS)
+    def network_reconnect(self) -> Answer:
+        """
+        Close all connections and listening sockets and open them anew. Returns before that is done.
+        """
+        self._tasks.spawn("reconnect", self._reconnect())
+        return Answer(message="reconnected")
+
     @method("GET", "/network/configuration/v1", "GET /nw/cf")
     def network_configuration(self) -> dict[str, Any]:
         """
@@ -81,7 +100,23 @@ class Network(Service):
                     found[life.full_name] = settings
         return found
 
-    @method("GET", "/network/status/v1", "GET /network/info/v1", "GET /network/details/v1", "GET /nw/st", needs=NEEDS)
+    @method("GET", "/network/info/v1", "GET /network/details/v1", needs=NEEDS)
+    async def network_info(
+        self,
+        suppliers: bool = True,
+        customers: bool = True,
+        cache: bool = True,
+        tcp: bool = True,
+        udp: bool = True,
+        proxy: bool = True,
+        dht: bool = True,
+    ) -> dict[str, Any]:
+        """
+        As `network_status`, with all parts unless they are not wanted.
+        """
+        return await self.network_status(suppliers, customers, cache, tcp, udp, proxy, dht)
+
+    @method("GET", "/network/status/v1", "GET /nw/st", needs=NEEDS)
     async def network_status(
         self,
         suppliers: bool = False,
@@ -125,6 +160,14 @@ class Network(Service):
         if dht:
             status["dht"] = self._dht.describe()
         return status
+
+    async def _reconnect(self) -> None:
+        for life in self._services:
+            if life.service is not None and life.service is not self and self._services.is_on(life.name):
+                try:
+                    await life.service.reconnect()
+                except BitDustError as error:
+                    self.log.warn("{name} could not reconnect: {error}", name=life.full_name, error=error)
 
     def _p2p_state(self) -> str:
         hookups = self._services.instance("p2p_hookups")

@@ -4,7 +4,7 @@ service_supplier: keeps encrypted pieces of files for customers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -117,6 +117,11 @@ class Supplier(Service):
         if space.claimed >= space.donated:
             return f"all of the donated {space.donated} bytes are taken"
         return None
+
+    async def counters(self) -> Mapping[str, Mapping[str, Any]]:
+        active = self._active()
+        online = sum(self._router.contacts.is_online(lease.customer) for lease in active)
+        return {"contact": {"customers": len(active), "customers_active": online}}
 
     def leases(self) -> list[Lease]:
         """

@@ -71,6 +71,10 @@ class TcpTransportService(Service):
     def ready(self) -> str | None:
         return None if self._transport is not None and self._transport.address else "not listening"
 
+    async def reconnect(self) -> None:
+        if self._machine.state is State.LISTENING:
+            await self._restart()
+
     def network_configuration(self) -> dict[str, Any]:
         options = ("receiving-enabled", "sending-enabled", "priority")
         return {name.replace("-", "_"): self._config.get(f"{OPTIONS}/{name}") for name in options}

@@ -50,6 +50,9 @@ class UdpDatagrams(Service):
         self.port = 0
         await self._socket.close()
 
+    async def reconnect(self) -> None:
+        await self._reopen()
+
     def network_configuration(self) -> dict[str, Any] | None:
         return {"udp_port": self.port}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bitdust_node.api.automats import AutomatsApi
+from bitdust_node.api.chunks import ChunksApi
 from bitdust_node.api.config import ConfigApi
 from bitdust_node.api.events import EventsApi
 from bitdust_node.api.later import LaterApi
@@ -20,7 +21,7 @@ from bitdust_node.identity.api import IdentityApi
 #: Made before the services are, so that clients hear how the node comes up.
 EARLY: tuple[type, ...] = (ProcessApi, ConfigApi, EventsApi, AutomatsApi, Models)
 #: Made with the services, before any of them starts.
-LATE: tuple[type, ...] = (ServicesApi, IdentityApi, LaterApi, ServiceModel)
+LATE: tuple[type, ...] = (ServicesApi, IdentityApi, LaterApi, ServiceModel, ChunksApi)
 
 
 def declared(services: Mapping[str, type]) -> Registry:

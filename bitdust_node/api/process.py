@@ -12,8 +12,8 @@ from typing import Any
 from bitdust_node.api.registry import method
 from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
+from bitdust_node.counters import Counters
 from bitdust_node.errors import Refused
-from bitdust_node.events import Events
 from bitdust_node.process import Process
 
 #: The option that a developer sets before `process_debug` is allowed.
@@ -25,8 +25,8 @@ class ProcessApi:
     Answers also when nothing else of the node works.
     """
 
-    def __init__(self, process: Process, config: Config, events: Events, clock: Clock) -> None:
-        self._process, self._config, self._events, self._clock = process, config, events, clock
+    def __init__(self, process: Process, config: Config, counters: Counters, clock: Clock) -> None:
+        self._process, self._config, self._counters, self._clock = process, config, counters, clock
 
     @method("GET", "/process/stop/v1", "GET /p/st")
     def process_stop(self, instant: bool = True) -> None:
@@ -50,9 +50,9 @@ class ProcessApi:
         """
 
     @method("GET", "/process/info/v1")
-    def process_info(self) -> dict[str, Any]:
+    async def process_info(self) -> dict[str, Any]:
         """
-        Counters of the process.
+        What the node counts, by subject, and what its process takes.
         """
         return {
             "process": {
@@ -62,8 +62,7 @@ class ProcessApi:
                 "worst_lag": round(self._process.worst_lag, 4),
                 "cpu_seconds": round(sum(os.times()[:2]), 2),
             },
-            "config": {"options": sum(1 for _ in self._config)},
-            "event": {"published": sum(self._events.counts.values())},
+            **await self._counters.collect(),
         }
 
     @method("GET", "/process/debug/v1", "GET /p/d")

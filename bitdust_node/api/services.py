@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from bitdust_node.api.registry import method
+from bitdust_node.api.registry import Answer, method
 from bitdust_node.config.config import Config
 from bitdust_node.config.items import option_item
 from bitdust_node.config.switches import switch_path
+from bitdust_node.errors import Unavailable
 from bitdust_node.service_life import ServiceLife
 from bitdust_node.services import Services
 
@@ -49,18 +50,20 @@ class ServicesApi:
         return self._item(self._services.life(service_name), False)
 
     @method("POST", "/service/start/{service_name}/v1", "POST /svc/o/{service_name}")
-    def service_start(self, service_name: str) -> None:
+    def service_start(self, service_name: str) -> Answer:
         """
         Enable a service; it starts as soon as what it depends on is ON. Returns before that.
         """
         self._services.switch(service_name, True)
+        return Answer(message=f"{self._services.life(service_name).full_name} was switched on")
 
     @method("POST", "/service/stop/{service_name}/v1", "POST /svc/c/{service_name}")
-    def service_stop(self, service_name: str) -> None:
+    def service_stop(self, service_name: str) -> Answer:
         """
         Disable a service; those that depend on it stop first and stay enabled. Returns before that.
         """
         self._services.switch(service_name, False)
+        return Answer(message=f"{self._services.life(service_name).full_name} was switched off")
 
     @method("POST", "/service/restart/{service_name}/v1", "POST /svc/r/{service_name}")
     async def service_restart(self, service_name: str, wait_timeout: int = 10) -> list[dict[str, bool]]:
@@ -70,6 +73,16 @@ class ServicesApi:
         wait_timeout: seconds to wait until no other service is starting or stopping.
         """
         return [{outcome: True} for outcome in await self._services.restart(service_name, wait_timeout)]
+
+    @method("GET", "/service/health/{service_name}/v1", "GET /svc/h/{service_name}")
+    def service_health(self, service_name: str) -> Answer:
+        """
+        Whether a service that is ON is of use now; when it is not, the message says why.
+        """
+        life = self._services.life(service_name)
+        if not self._services.is_on(life.name):
+            raise Unavailable(f"{life.full_name}() is not started")
+        return Answer([life.ready is None], message=life.ready)
 
     def _item(self, life: ServiceLife, with_configs: bool) -> dict[str, Any]:
         path = switch_path(life.name)

@@ -191,12 +191,17 @@ class ApiTests(TestCase):
             await self.ask("service_start", service_name="network"),
             {"status": "ERROR", "errors": ["service_network is already started"]},
         )
-        self.assertEqual(await self.ask("service_stop", service_name="network"), {"status": "OK"})
+        self.assertEqual((await self.ask("service_health", service_name="network"))["result"], [True])
+        told = await self.ask("service_stop", service_name="network")
+        self.assertEqual(told, {"status": "OK", "message": "service_network was switched off"})
         await self.node.services.settled()
         self.assertEqual(self.node.services.state("network"), "OFF")
         self.assertEqual((await self.ask("service_stop", service_name="network"))["status"], "ERROR")
         self.assertEqual((await self.ask("user_ping"))["errors"], ["service_network() is not started"])
-        self.assertEqual(await self.ask("service_start", service_name="service_network"), {"status": "OK"})
+        told = await self.ask("service_health", service_name="network")
+        self.assertEqual(told["errors"], ["service_network() is not started"])
+        told = await self.ask("service_start", service_name="service_network")
+        self.assertEqual(told, {"status": "OK", "message": "service_network was switched on"})
         await self.node.services.settled()
         self.assertEqual(self.node.services.state("network"), "ON")
         errors = (await self.ask("service_info", service_name="nonsense"))["errors"]

@@ -4,6 +4,7 @@ The services of the network: pings, what the gateway shows, the TCP transport as
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -17,6 +18,7 @@ from bitdust_node.config.config import Config
 from bitdust_node.errors import Full, Unavailable
 from bitdust_node.events import Events
 from bitdust_node.process import Process
+from bitdust_node.service import Service
 from services.gateway import Gateway
 from services.network import Network
 from services.p2p_hookups import P2PHookups
@@ -329,3 +331,37 @@ class Connected(TestCase):
         self.assertEqual(status["global_id"], self.node.me.global_id)
         self.assertEqual(status["tcp"], {"sessions": [], "streams": []})
         self.assertEqual(network.network_configuration(), {})
+
+    async def test_reconnect(self) -> None:
+        network = await self.network()
+        done: list[str] = []
+
+        class Other(Service):
+            name = "tcp_transport"
+
+            async def reconnect(self) -> None:
+                done.append(self.name)
+
+        class Broken(Service):
+            name = "udp_datagrams"
+
+            async def reconnect(self) -> None:
+                raise Full("no sockets left")
+
+        lives = [
+            SimpleNamespace(name=one.name, full_name=one.name, service=one) for one in (Broken(), Other(), Other())
+        ]
+        lives[2].name = "off"
+        self.services.on |= {"tcp_transport", "udp_datagrams"}
+        self.patch(FakeServices, "__iter__", lambda _: iter(lives))
+        await network.start()
+        self.assertEqual(network.network_reconnect().message, "reconnected")
+        self.assertEqual(done, ["tcp_transport"])
+        await network.stop()
+
+    async def test_info_is_all(self) -> None:
+        network = await self.network()
+        network._dht = SimpleNamespace(describe=dict)  # type: ignore[assignment]
+        status = await network.network_info(dht=False)
+        self.assertTrue({"suppliers", "customers", "cache", "tcp", "udp", "proxy"} <= set(status))
+        self.assertNotIn("dht", status)

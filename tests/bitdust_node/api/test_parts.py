@@ -10,11 +10,13 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from automats.registry import Automats
 from bitdust_node.api.config import ConfigApi
 from bitdust_node.api.events import EventsApi
 from bitdust_node.api.process import ProcessApi
 from bitdust_node.api.registry import Registry
 from bitdust_node.config.config import Config
+from bitdust_node.counters import NOTHING, Counters
 from bitdust_node.events import Events
 from bitdust_node.process import Process
 
@@ -29,7 +31,7 @@ class PartsTest(SynchronousTestCase):
         for part in (
             ConfigApi(self.config),
             EventsApi(self.events),
-            ProcessApi(process, self.config, self.events, self.clock),
+            ProcessApi(process, self.config, Counters(self.config, self.events, Automats()), self.clock),
         ):
             self.registry.add(part)
 
@@ -90,7 +92,10 @@ class PartsTest(SynchronousTestCase):
         self.assertEqual(self.call("process_restart")["result"], {"restarted": True})
         self.assertEqual(self.call("process_stop"), {"status": "OK"})
         self.assertEqual(self.asked, ["restart", "stop"])
-        self.assertEqual(self.call("process_info")["result"]["process"]["pid"], 7)
+        told = self.call("process_info")["result"]
+        self.assertEqual(told["process"]["pid"], 7)
+        self.assertEqual(told["config"]["options"], sum(1 for _ in self.config))
+        self.assertEqual(set(told), {"process", "config", "event", *NOTHING})
 
     def test_debug_is_refused(self) -> None:
         self.assertEqual(self.call("process_debug")["status"], "ERROR")
