@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -54,7 +55,9 @@ def remove(temporary: Path) -> None:
     if temporary.is_dir() and not temporary.is_symlink():
         shutil.rmtree(temporary, ignore_errors=True)
     else:
-        temporary.unlink(missing_ok=True)
+        # a file in the place of one of its folders: then it is not there either
+        with suppress(FileNotFoundError, NotADirectoryError):
+            temporary.unlink()
 
 
 class FileSink:
