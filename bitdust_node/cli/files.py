@@ -116,7 +116,7 @@ def download(context: Context, remote_path: str, local_path: str | None, wait: b
     def act() -> Any:
         return context.client.call("file_download_start", **arguments)
 
-    _show_moved(context, f"downloading {remote_path}", max(total, 0), download_bytes, act, show)
+    _show_moved(context, f"downloading {Path(remote_path).name}", max(total, 0), download_bytes, act, show)
 
 
 def _show_moved(
@@ -126,7 +126,11 @@ def _show_moved(
         told = watched(context.client, what, total, done, act, show)
     except BitDustError as error:
         context.fail(str(error))
+    except KeyboardInterrupt:
+        context.fail(f"{what} goes on in the node; `bitdust file progress -w` shows it, `bitdust file cancel` ends it")
     context.show(told)
+    if not (told.get("result") or {}).get("uploaded" if what.startswith("up") else "downloaded"):
+        context.output.hint("bitdust file progress -w shows how far it is")
 
 
 @file.named("cancel", "abort")

@@ -4,6 +4,7 @@ Commands for the other nodes: suppliers, customers, space, ping.
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ from bitdust_node.cli.output import size_text
 
 #: Seconds that another node may take to agree.
 CHANGE_SECONDS = 120.0
-#: Cells of a bar that shows how full a space is.
+#: Cells of a bar that shows how full a space is, on a terminal that is wide enough.
 BAR = 24
 
 
@@ -126,12 +127,13 @@ def _show_spaces(context: Context, spaces: dict[str, dict[str, Any]]) -> None:
         "consumed": ("from others", "needed", "used", "available"),
         "local": ("this disk", "disktotal", "total", "diskfree"),
     }
+    cells = max(4, min(BAR, shutil.get_terminal_size().columns - 56))
     rows = []
     for name, (what, total, used, free) in meaning.items():
         told = {field: value if isinstance(value, int) else 0 for field, value in spaces[name].items()}
         share = told.get(used, 0) / max(told.get(total, 0), 1)
-        full = round(min(share, 1) * BAR)
-        row = {"space": what, "bar": "█" * full + "░" * (BAR - full), "share": f"{100 * share:.1f}%"}
+        full = round(min(share, 1) * cells)
+        row = {"space": what, "bar": "█" * full + "░" * (cells - full), "share": f"{100 * share:.1f}%"}
         rows.append(
             row | {to: size_text(told.get(of, 0)) for to, of in (("total", total), ("used", used), ("free", free))}
         )

@@ -7,9 +7,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bitdust_node.cli.client import ApiClient
+from bitdust_node.cli.output import clean
 from bitdust_node.errors import BitDustError
 
 if TYPE_CHECKING:
@@ -20,12 +22,13 @@ POLL_SECONDS = 0.25
 
 class Transfer(NamedTuple):
     """
-    One upload or download. what: `upload`, `download`, or `waiting` for one that has not begun. total: bytes, 0 when
-    not known yet.
+    One upload or download. what: `upload`, `download`, or `waiting` for one that has not begun. name: its id; short:
+    enough of it for a narrow line. total: bytes, 0 when not known yet.
     """
 
     what: str
     name: str
+    short: str
     done: int
     total: int
 
@@ -36,13 +39,15 @@ class Transfer(NamedTuple):
 
 def transfers(uploads: dict[str, Any], downloads: list[dict[str, Any]]) -> list[Transfer]:
     """What `files_uploads` and `files_downloads` tell."""
-    found = [_transfer("upload", str(one.get("version", "?")), one) for one in uploads.get("running", [])]
-    found += [Transfer("waiting", str(one.get("path_id", "?")), 0, 0) for one in uploads.get("pending", [])]
-    return found + [_transfer("download", str(one.get("backup_id", "?")), one) for one in downloads]
+    found = [_transfer("upload", "version", one) for one in uploads.get("running", [])]
+    found += [_transfer("waiting", "path_id", one) for one in uploads.get("pending", [])]
+    return found + [_transfer("download", "backup_id", one) for one in downloads]
 
 
-def _transfer(what: str, name: str, told: dict[str, Any]) -> Transfer:
-    return Transfer(what, name, _number(told, "bytes_processed"), _number(told, "total_size"))
+def _transfer(what: str, name_field: str, told: dict[str, Any]) -> Transfer:
+    name = str(told.get(name_field, "?"))
+    short = Path(str(told.get("source_path") or name.rpartition(":")[2])).name
+    return Transfer(what, name, short, _number(told, "bytes_processed"), _number(told, "total_size"))
 
 
 def _number(told: dict[str, Any], field: str) -> int:
@@ -101,15 +106,15 @@ def watch_all(ask: Callable[[], list[Transfer]]) -> None:
     Show a bar for each transfer, until there is none any more.
     """
     with bars() as shown:
-        tasks: dict[tuple[str, str], Any] = {}
+        tasks: dict[str, Any] = {}
         while found := ask():
-            now = {(one.what, one.name): one for one in found}
-            for key in tasks.keys() - now.keys():
-                shown.remove_task(tasks.pop(key))
-            for key, one in now.items():
-                if key not in tasks:
-                    tasks[key] = shown.add_task(f"{one.what} {one.name}", total=None)
-                shown.update(tasks[key], completed=one.done, total=one.total or None)
+            now = {one.name: one for one in found}
+            for name in tasks.keys() - now.keys():
+                shown.stop_task(tasks.pop(name))
+            for name, one in now.items():
+                if name not in tasks:
+                    tasks[name] = shown.add_task(clean(f"{one.what} {one.short}"), total=None)
+                shown.update(tasks[name], completed=one.done, total=one.total or None)
             time.sleep(POLL_SECONDS)
 
 
