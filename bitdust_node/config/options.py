@@ -93,7 +93,7 @@ _PERSONAL = (
     _yes("personal/betatester", False, "beta tester"),
     _line("personal/email", "e-mail"),
     _line("personal/name", "name"),
-    _line("personal/nickname", "nickname"),
+    _line("personal/nickname", "nickname", "By this name others find you, if you wish. It need not be yours alone."),
     Option(
         "personal/private-key-size", Kind.POSITIVE_INTEGER, 2048, "private key size",
         "Bits of the private key of a new identity.", readonly=True, choices=(1024, 2048, 4096),
