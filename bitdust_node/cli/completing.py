@@ -4,6 +4,7 @@ What a shell may complete an argument to: from tables of this program, and from 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -20,10 +21,17 @@ def option_paths(ctx: click.Context, param: click.Parameter, incomplete: str) ->
     """Options level by level, as folders are completed."""
     from bitdust_node.config.options import OPTIONS
 
-    start = incomplete.rpartition("/")[0] + "/" if "/" in incomplete else ""
-    found = [path[len(start) :] for path in OPTIONS if path.startswith(incomplete)]
-    heads = {start + rest.split("/", 1)[0] + ("/" if "/" in rest else "") for rest in found}
-    return sorted(heads)
+    found = _level(OPTIONS, incomplete)
+    # a shell puts a space after the only one: a branch needs company
+    while len(found) == 1 and found[0].endswith("/"):
+        found = _level(OPTIONS, found[0])
+    return found
+
+
+def _level(paths: Iterable[str], incomplete: str) -> list[str]:
+    start = incomplete[: incomplete.rfind("/") + 1]
+    found = [path[len(start) :] for path in paths if path.startswith(incomplete)]
+    return sorted({start + rest.split("/", 1)[0] + ("/" if "/" in rest else "") for rest in found})
 
 
 def service_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
@@ -35,7 +43,10 @@ def service_names(ctx: click.Context, param: click.Parameter, incomplete: str) -
 
 
 def key_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-    return _matching(incomplete, (one.get("key_id") for one in _asked(ctx, "keys_list")))
+    """Own keys by their aliases: a `$` in a whole id would have to be quoted."""
+    found = _asked(ctx, "keys_list")
+    own = found[0].get("creator") if found else None
+    return _matching(incomplete, (one.get("alias" if one.get("creator") == own else "key_id") for one in found))
 
 
 def remote_paths(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

@@ -5,9 +5,12 @@ Groups of commands whose members have several spellings.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class Spellings(click.Group):
@@ -44,6 +47,13 @@ class Fallback(Spellings):
     """
 
     default = ""
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        found = super().shell_complete(ctx, incomplete)
+        for parameter in self.commands[self.default].params:
+            if isinstance(parameter, click.Argument):
+                found += parameter.shell_complete(ctx, incomplete)
+        return found
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
