@@ -54,6 +54,8 @@ class Database:
         self._workers = workers
         self._full_sync = full_sync
         self._connection: sqlite3.Connection | None = None
+        #: Whether the connection may write now; None before there is one.
+        self._writing: bool | None = None
         self._closed = False
         self._waiting: deque[_Call] = deque()
         self._draining = False
@@ -64,8 +66,8 @@ class Database:
         """
         Call `function(connection)` in a worker, as one transaction: committed when it returns, undone if it raises.
 
-        It must only use the connection and its arguments, as it runs beside the reactor. When the caller is
-        cancelled, the transaction still runs to its end.
+        It must only use the connection and its arguments, as it runs beside the reactor, and may be called twice: when
+        another call of the same transaction fails. When the caller is cancelled, the transaction still runs to its end.
         """
         return await self._queued(function, writes=True)
 
@@ -130,19 +132,24 @@ class Database:
         writes = calls[0].writes
         try:
             connection = self._open()
-            connection.execute(f"PRAGMA query_only={int(not writes)}")
+            if self._writing is not writes:
+                connection.execute(f"PRAGMA query_only={int(not writes)}")
+                self._writing = writes
+            begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
             functions = [call.function for call in calls]
-            return _transaction(
-                connection, lambda c: self._call_each(c, functions), "BEGIN IMMEDIATE" if writes else "BEGIN"
-            )
+            try:
+                return _transaction(connection, lambda c: [function(c) for function in functions], begin)
+            except Exception:
+                if len(calls) == 1:
+                    raise
+            # one of them is to blame: the others are done again without it
+            return _transaction(connection, lambda c: self._call_each(c, functions), begin)
         except sqlite3.DatabaseError as error:
             raise _ours(error, self.path) from error
 
     def _call_each(
         self, connection: sqlite3.Connection, functions: list[Callable[[sqlite3.Connection], Any]]
     ) -> list[Any]:
-        if len(functions) == 1:
-            return [functions[0](connection)]
         results: list[Any] = []
         for function in functions:
             connection.execute("SAVEPOINT call")

@@ -31,6 +31,9 @@ from bitdust_node.telling import Telling
 
 #: Seconds after which a process that was told to end is gone, whatever hangs.
 PATIENCE = 60.0
+#: Seconds after which a thread that computes lets the others go on. Python's own 0.005 are lost after each call of the
+#: database, the disk or a cipher that a worker makes while the reactor is busy, and the other way round.
+SWITCH = 0.0005
 
 
 def run(
@@ -44,6 +47,7 @@ def run(
     Run one node until the process is told to end. See `bitdust_node.__main__.run_node`.
     """
     keep_pages()
+    sys.setswitchinterval(SWITCH)
     reactor.seconds = _steady()
     telling = telling or Telling()
     _tell(telling)

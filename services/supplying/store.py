@@ -12,6 +12,7 @@ import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -193,11 +194,17 @@ class _FileWriter:
     def __init__(self, store: LocalFolder, owner: NodeId, version: bytes, index: int) -> None:
         self._store = store
         self._owner, self._version, self._index = owner, version, index
-        self._path = store.path(object_name(owner, version, index))
-        self._temporary = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}{_PARTIAL}")
         self._hasher = LeafHasher(PIECE_BLOCK)
         self._file = -1
         self._ended = False
+
+    @cached_property
+    def _path(self) -> Path:
+        return self._store.path(object_name(self._owner, self._version, self._index))
+
+    @cached_property
+    def _temporary(self) -> Path:
+        return self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}{_PARTIAL}")
 
     def write(self, chunks: Sequence[Buffer]) -> None:
         for chunk in chunks:

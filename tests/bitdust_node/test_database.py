@@ -21,6 +21,8 @@ CREATE TABLE words (word TEXT PRIMARY KEY); -- a comment; with a semicolon
 INSERT INTO words VALUES ('a;b');
 """
 SECOND = "ALTER TABLE words ADD COLUMN size INTEGER NOT NULL DEFAULT 0;"
+#: What fails when an own error and a word that is there already are among the changes.
+WRONG = [ZeroDivisionError, sqlite3.IntegrityError]
 BROKEN = "CREATE TABLE more (x); CREATE TABLE nonsense nonsense;"
 
 
@@ -110,6 +112,30 @@ class ThreadedDatabaseTests(TestCase):
         self.assertEqual([result for result in results if isinstance(result, Exception)], [])
         self.assertEqual(len(await self.database.read(words)), 51)
         await self.database.close()
+
+    async def test_one_that_fails_among_many_is_undone_alone(self) -> None:
+        def fail(connection: sqlite3.Connection) -> None:
+            connection.execute("INSERT INTO words VALUES ('x')")
+            raise ZeroDivisionError
+
+        changes = [add("w1"), fail, add("w2"), add("w2"), add("w3")]
+        results = await all_of([self.database.run(change) for change in changes])
+        self.assertEqual([type(result) for result in results if isinstance(result, Exception)], WRONG)
+        self.assertEqual(await self.database.read(words), ["a;b", "w1", "w2", "w3"])
+        await self.database.close()
+
+    async def test_answers_come_in_the_order_of_the_calls(self) -> None:
+        calls = [self.database.run(add("w1")), self.database.read(words), self.database.run(add("w2"))]
+        results = await all_of([*calls, self.database.read(words)])
+        self.assertEqual((results[1], results[3]), (["a;b", "w1"], ["a;b", "w1", "w2"]))
+        await self.database.close()
+
+    async def test_closing_waits_for_what_was_asked_before(self) -> None:
+        adding = Deferred.fromCoroutine(self.database.run(add("late")))
+        await self.database.close()
+        await adding
+        with self.assertRaises(Closed):
+            await self.database.read(words)
 
     async def test_a_cancelled_caller_leaves_a_whole_transaction(self) -> None:
         first = Deferred.fromCoroutine(self.database.run(add("one")))
