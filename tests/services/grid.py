@@ -99,7 +99,7 @@ class Member:
     def make(self) -> None:
         """The parts of a process that begins."""
         self.folder = DataFolder(self.base)
-        self.workers = InlineWorkers()
+        self.workers = self.make_workers()
         self.state_db = StateDb(self.folder.state_db, self.workers)
         self.assembly = parts = Assembly()
         node = self.node
@@ -122,6 +122,9 @@ class Member:
         for part, as_type in given:
             parts.provide(part, as_type)
         self.services: list[Any] = [parts.make(one) for one in self.classes]
+
+    def make_workers(self) -> Any:
+        return InlineWorkers()
 
     async def start(self) -> None:
         for service in self.services:

@@ -1,0 +1,3 @@
+"""
+A network under random accidents: what was reported stored comes back.
+"""

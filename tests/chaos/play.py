@@ -1,0 +1,114 @@
+"""
+A whole run: steps, and quiet points at which all that was promised is asked for.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from services.customer import Customer
+from services.restores import Restores
+from tests.chaos.books import Stored, kept_by, tombstones_of, versions_of
+from tests.chaos.process import Process
+from tests.chaos.steps import Steps
+from tests.chaos.world import World
+
+#: Virtual seconds in which everything must have come to rest.
+REST = 6 * 3600.0
+
+
+class Play:
+    """
+    say: is told every step.
+    """
+
+    def __init__(self, seed: int, folder: Path, say: Callable[[str], object] = lambda text: None) -> None:
+        self.world = World(seed, folder)
+        self.steps = Steps(self.world)
+        self.say = say
+        self.checked = 0
+        self._rounds = 0
+
+    def run(self, steps: int, every: int) -> None:
+        """
+        Take that many steps, with a quiet point after every so many; raises `AssertionError` for a broken promise.
+        """
+        self.world.open()
+        for number in range(1, steps + 1):
+            told = self.steps.one()
+            self.say(f"{number:5} {self.world.clock.seconds() - 1.8e9:10.1f} s  {told}")
+            self._raise_errors()
+            if number % every == 0 or number == steps:
+                self.quiet()
+                self.say(f"{number:5} {self.world.clock.seconds() - 1.8e9:10.1f} s  quiet, {self.checked} checked")
+
+    def quiet(self) -> None:
+        """
+        Let everything recover, and ask for all that was promised.
+        """
+        world, steps = self.world, self.steps
+        steps.heal()
+        steps.empty_disk()
+        for process in world.processes:
+            if not process.alive:
+                world.run(process.begin())
+        world.pass_time(60)
+        world.until(self._unrest, REST, 10.0)
+        self._raise_errors()
+        for customer in world.customers:
+            for version in steps.promises[customer.name].settle():
+                if version.state == "ready":
+                    self._read(customer, version)
+        world.until(self._unrest, REST, 10.0)
+        self._no_garbage()
+
+    def _read(self, customer: Process, version: Stored) -> None:
+        """Download one version and compare."""
+        world = self.world
+        self.checked += 1
+        target = world.folder / "came" / f"quiet-{self.checked}"
+        answer = world.run(
+            customer.get(Restores).file_download_start(f"{version.path}#{version.name}", str(target), wait_result=True)
+        )
+        self.steps.promises[customer.name].check(version, Path(answer.result["local_path"]))
+        shutil.rmtree(target)
+
+    def _unrest(self) -> str:
+        """What is still going on; empty when nothing is."""
+        for customer in self.world.customers:
+            service = customer.get(Customer)
+            wanted = service.wanted.suppliers
+            if len(service.connected()) != wanted:
+                return f"{customer.name} has {len(service.connected())} of {wanted} suppliers"
+            if customer.running.uploads or customer.running.downloads:
+                return f"{customer.name} has transfers"
+            if left := tombstones_of(customer):
+                return f"{customer.name} has {left} tombstones"
+            hired = {link.node_id for link in service.links.values()}
+            for version in versions_of(customer):
+                if version.state != "ready":
+                    return f"{customer.name} has an unfinished version of {version.path}"
+                holding = {node_id for node_id, state in version.holders.values() if state == "stored"}
+                if version.missing and hired - holding:
+                    return f"{customer.name} lacks pieces of {version.path} {version.name}: {version.holders}"
+        return ""
+
+    def _no_garbage(self) -> None:
+        """Suppliers keep what their customers count on and nothing else."""
+        wanted = {
+            (node_id, version.id, number)
+            for customer in self.world.customers
+            for version in versions_of(customer)
+            for number, (node_id, _) in version.holders.items()
+        }
+        for supplier in self.world.suppliers:
+            for piece in kept_by(supplier):
+                key = supplier.node.node_id, piece.version, piece.index
+                assert key in wanted, f"{supplier.name} keeps piece {piece.index} of {piece.version.hex()} for nobody"
+
+    def _raise_errors(self) -> None:
+        for error in self.world.errors:
+            self.world.errors.clear()
+            raise AssertionError(error.getTraceback())

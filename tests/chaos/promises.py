@@ -1,0 +1,81 @@
+"""
+What a customer was told is stored, and what it must therefore get back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+from bitdust_node.cli.trees import differences
+from bitdust_node.events import Event
+from tests.chaos.books import Stored, path_ids_of, versions_of
+from tests.chaos.process import Process
+
+#: Versions that a node keeps of each item.
+COPIES = 2
+
+
+class Promises:
+    """
+    The memory of somebody who watches one customer.
+
+    reported: the source of each version that was reported stored, by path id and name.
+    doubtful: path ids whose deletion was asked for; deleted: for which it was acknowledged.
+    sources: everything that was ever uploaded to a path.
+    """
+
+    def __init__(self, customer: Process) -> None:
+        self.customer = customer
+        self.reported: dict[tuple[str, str], Path] = {}
+        self.sources: defaultdict[str, list[Path]] = defaultdict(list)
+        self.doubtful: set[str] = set()
+        self.deleted: set[str] = set()
+
+    def hear(self, event: Event) -> None:
+        if event.event_id == "backup-done" and event.data is not None:
+            path_id, _, name = event.data["backup_id"].rpartition(":")[2].rpartition("/")
+            self.reported[path_id, name] = Path(event.data["source_path"])
+
+    def delete(self, path_id: str) -> None:
+        """The customer was told that an item is deleted, with all below it."""
+        self.deleted.add(path_id)
+
+    def settle(self) -> list[Stored]:
+        """
+        Compare with the catalog and answer its versions; raises `AssertionError` for what is missing or too much.
+        """
+        there = path_ids_of(self.customer)
+        gone = {path_id for path_id in self.deleted | self.doubtful if path_id not in there}
+        came_back = self.deleted & there
+        assert not came_back, f"{self.customer.name}: deleted items are there again: {sorted(came_back)}"
+        self.doubtful.clear()
+        self.reported = {key: source for key, source in self.reported.items() if key[0] not in gone}
+        versions = versions_of(self.customer)
+        for path_id, name in list(self.reported):
+            mine = [one for one in versions if one.path_id == path_id and one.state == "ready"]
+            if all(one.name != name for one in mine):
+                newer = [one for one in mine if _time(one.name) >= _time(name)]
+                assert len(newer) >= COPIES, (
+                    f"{self.customer.name}: {path_id}/{name} was reported stored and is not in the catalog"
+                    f" ({[one.name for one in mine]} are)"
+                )
+                del self.reported[path_id, name]
+        return versions
+
+    def check(self, version: Stored, found: Path) -> None:
+        """
+        What came back must be what was sent.
+        """
+        source = self.reported.get((version.path_id, version.name))
+        wanted = [source] if source else self.sources[version.path]
+        assert any(differences(one, found) == [] for one in wanted), (
+            f"{self.customer.name}: {version.path} {version.name} came back different"
+        )
+
+
+def _time(name: str) -> tuple[str, str, str, int]:
+    """The order of versions by name: day, half of the day, time with 12 as 00, counter."""
+    day, clock, half, counter = name[1:9], name[9:15], name[15:17], name[17:]
+    hour = f"{int(clock[:2]) % 12:02}{clock[2:]}"
+    return day, half, hour, int(counter or 0)
