@@ -25,7 +25,7 @@ from services.transfer.rebuild import rebuild
 #: Seconds after something was lost or a supplier came or went, and between rounds while something is missing.
 SOON, AGAIN = 2.0, 60.0
 #: Seconds that a version that could not be completed rests while no supplier comes: at first, and at most.
-REST_FIRST, REST_LONGEST = 60.0, 3600.0
+REST_FIRST, REST_LONGEST = 15.0, 3600.0
 #: Events after which a piece may be missing that was not before.
 LOSSES = frozenset({"backup-done", "restore-failed", "my-list-files-refreshed"})
 
@@ -118,7 +118,9 @@ class Rebuilding(Service):
         finally:
             self._turn(False)
         if versions:
-            self._plan(AGAIN)
+            # those that rest may not be ready before long
+            ready = min((until for until, _ in self._resting.values()), default=0.0) - self._clock.seconds()
+            self._plan(max(SOON, min(AGAIN, ready)))
 
     def _turn(self, busy: bool) -> None:
         if busy is not self.busy:
@@ -137,8 +139,10 @@ class Rebuilding(Service):
             made = await rebuild(self._means, version, label, item.path)
         except BitDustError as error:
             self.log.info("{label} could not be completed: {error}", label=label, error=error)
-        if not made:
-            # else a supplier without room would be sent the same piece every minute
+        if made:
+            self._resting.pop(version_id, None)
+        else:
+            # otherwise a supplier without room would be sent the same piece every minute
             _, before = self._resting.get(version_id, (0.0, REST_FIRST / 2))
             rest = min(2 * before, REST_LONGEST)
             self._resting[version_id] = self._clock.seconds() + rest, rest

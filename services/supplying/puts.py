@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from twisted.internet.defer import Deferred
+
 from automats.registry import Automats
 from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError, Conflict, Full, Invalid, NotFound
@@ -62,6 +64,8 @@ class Puts:
         self._desk = Desk(store, ledger, removal, workers, clock, automats, tasks)
         self._puts: dict[NodeId, dict[_Key, Put]] = {}
         self._failures: dict[_Key, BitDustError] = {}
+        # pieces that begin as soon as an older one of the same name has ended, and the commits that mean them
+        self._coming: dict[_Key, list[Deferred[None]]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._puts.values()))
@@ -90,6 +94,10 @@ class Puts:
         manifest = verify_manifest(question.manifest, document.public)
         _check(manifest, question)
         key = _Key(customer, question.version, question.index)
+        while key in self._coming:
+            waiting: Deferred[None] = Deferred()
+            self._coming[key].append(waiting)
+            await waiting
         put = self._of(customer).get(key)
         if put is None:
             return await self._without_stream(key, manifest)
@@ -121,6 +129,13 @@ class Puts:
         customer = key.customer
         self._leases.check(customer)
         with self._transfers.one(customer):
+            put = await self._begin(key)
+            await put.receive(stream)
+
+    async def _begin(self, key: _Key) -> Put:
+        customer = key.customer
+        waiting = self._coming.setdefault(key, [])
+        try:
             await self._replace(key)
             if len(self._of(customer)) >= WAITING_LIMIT:
                 raise Full(f"{WAITING_LIMIT} pieces wait for their commit already")
@@ -128,7 +143,12 @@ class Puts:
             put = Put(self._desk, customer, key.version, key.number, writer, self._space.reservation(customer))
             self._puts.setdefault(customer, {})[key] = put
             put.ended.addBoth(lambda _: self._forget(key, put))
-            await put.receive(stream)
+        finally:
+            if self._coming.get(key) is waiting:
+                del self._coming[key]
+                for commit in waiting:
+                    commit.callback(None)
+        return put
 
     async def _replace(self, key: _Key) -> None:
         while (old := self._of(key.customer).get(key)) is not None:
