@@ -11,6 +11,7 @@ from bitdust_node.errors import BitDustError
 from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.process import Process
+from bitdust_node.router.bandwidth import Bandwidth
 from bitdust_node.router.router import Router
 from bitdust_node.router.transport import PacketTransport, Session
 from bitdust_node.service import Service
@@ -29,16 +30,23 @@ class Gateway(Service):
     depends: ClassVar[tuple[str, ...]] = ("network",)
     needs_identity: ClassVar[bool] = True
 
-    def __init__(self, router: Router, resolver: Resolver, process: Process) -> None:
+    def __init__(self, router: Router, resolver: Resolver, process: Process, bandwidth: Bandwidth) -> None:
         self._router = router
         self._resolver = resolver
         self._process = process
+        # made here, so that every transport finds it
+        self._bandwidth = bandwidth
 
     async def stop(self) -> None:
         await self._router.stop()
 
     def network_configuration(self) -> dict[str, Any]:
-        return {"session_key_type": "AES", "transports": [each.scheme for each in self._router.transports]}
+        return {
+            "session_key_type": "AES",
+            "transports": [each.scheme for each in self._router.transports],
+            "send_limit": self._bandwidth.send.rate,
+            "receive_limit": self._bandwidth.receive.rate,
+        }
 
     @method("GET", "/packet/list/v1", "GET /pkt/l", needs=NEEDS)
     async def packets_list(self) -> list[dict[str, Any]]:

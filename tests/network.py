@@ -9,12 +9,14 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from automats.registry import Automats
+from bitdust_node.config.config import Config
 from bitdust_node.errors import BitDustError, NotFound
 from bitdust_node.events import Event, Events
 from bitdust_node.identity.device import DeviceKey, DeviceRecord
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.names import Locator, NodeId
 from bitdust_node.router.admission import Admission
+from bitdust_node.router.bandwidth import Bandwidth
 from bitdust_node.router.entrance import STRANGERS, Strangers
 from bitdust_node.router.router import Router, RouterLimits
 from bitdust_node.router.session import LIMITS, Limits
@@ -103,7 +105,7 @@ class TestNode:
     """
     One node of a test.
 
-    events_seen: all events that it published, in order.
+    events_seen: all events that it published, in order. config: whose limits of bandwidth hold, else none do.
     """
 
     __test__ = False
@@ -116,6 +118,7 @@ class TestNode:
         strangers: Strangers = STRANGERS,
         limits: Limits = LIMITS,
         router_limits: RouterLimits | None = None,
+        config: Config | None = None,
     ) -> None:
         clock = network.clock
         self.name = f"user-{number}"
@@ -132,8 +135,9 @@ class TestNode:
         self.workers = InlineWorkers()
         self.router = Router(clock, self.me, self.resolver, self.events, self.automats, limits=router_limits)
         self.admission = Admission(self.me, self.resolver, self.workers, clock)
+        bandwidth = Bandwidth(config, clock) if config is not None else None
         self.transport = MemoryTransport(
-            network, self.name, self.me.device.spki, self.admission, self.automats, strangers, limits
+            network, self.name, self.me.device.spki, self.admission, self.automats, strangers, limits, bandwidth
         )
 
     @property

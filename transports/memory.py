@@ -15,6 +15,7 @@ from bitdust_node.clock import Clock
 from bitdust_node.errors import Unavailable
 from bitdust_node.identity.names import NodeId
 from bitdust_node.router.admission import Admission
+from bitdust_node.router.bandwidth import Bandwidth
 from bitdust_node.router.entrance import STRANGERS, Entrance, Strangers
 from bitdust_node.router.session import LIMITS, Limits, Session
 from bitdust_node.router.transport import Deliver
@@ -206,11 +207,12 @@ class MemoryTransport:
         automats: Automats | None = None,
         strangers: Strangers = STRANGERS,
         limits: Limits = LIMITS,
+        bandwidth: Bandwidth | None = None,
     ) -> None:
         self.name = name
         self.device_key = device_key
         self._network = network
-        self._entrance = Entrance(self.scheme, admission, network.clock, automats, strangers, limits)
+        self._entrance = Entrance(self.scheme, admission, network.clock, automats, strangers, limits, bandwidth)
         self._bound = False
 
     @property

@@ -22,6 +22,7 @@ from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import NodeId
 from bitdust_node.network import Network
 from bitdust_node.router.admission import Admission
+from bitdust_node.router.bandwidth import Bandwidth
 from bitdust_node.router.entrance import STRANGERS, Entrance, Strangers
 from bitdust_node.router.session import LIMITS, Limits, Session
 from bitdust_node.router.transport import Deliver
@@ -149,12 +150,13 @@ class TcpTransport:
         automats: Automats,
         strangers: Strangers = STRANGERS,
         limits: Limits = LIMITS,
+        bandwidth: Bandwidth | None = None,
     ) -> None:
         self._network = network
         self._config = config
         self._me = me
         self._clock = clock
-        self._entrance = Entrance(self.scheme, admission, clock, automats, strangers, limits)
+        self._entrance = Entrance(self.scheme, admission, clock, automats, strangers, limits, bandwidth)
         self._context: SSL.Context | None = None
         self._port: Any = None
 

@@ -12,6 +12,7 @@ from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError
 from bitdust_node.identity.names import NodeId
 from bitdust_node.router.admission import Admission
+from bitdust_node.router.bandwidth import Bandwidth
 from bitdust_node.router.bucket import Buckets
 from bitdust_node.router.session import LIMITS, Limits, Session
 from bitdust_node.router.transport import Deliver, Pipe
@@ -50,6 +51,7 @@ class Entrance:
         automats: Automats | None = None,
         strangers: Strangers = STRANGERS,
         limits: Limits = LIMITS,
+        bandwidth: Bandwidth | None = None,
     ) -> None:
         self._scheme = scheme
         self._admission = admission
@@ -57,6 +59,7 @@ class Entrance:
         self._automats = automats
         self._strangers = strangers
         self._limits = limits
+        self._bandwidth = bandwidth
         self._deliver: Deliver | None = None
         self._tasks = Tasks(f"{scheme} sessions")
         self._sessions: dict[Session, None] = {}
@@ -126,6 +129,7 @@ class Entrance:
             expected=expected,
             automats=self._automats,
             limits=self._limits,
+            bandwidth=self._bandwidth,
         )
         self._sessions[session] = None
         session.on_closed.append(lambda *_: self._forget(session))

@@ -19,6 +19,7 @@ from bitdust_node.identity.document import Document
 from bitdust_node.identity.names import NodeId
 from bitdust_node.router import transport
 from bitdust_node.router.admission import Admission
+from bitdust_node.router.bandwidth import Bandwidth
 from bitdust_node.router.stream import CREDIT, SessionStream
 from bitdust_node.tasks import Tasks
 from bitdust_node.wire.frames import HEADER, Frame, FrameReader, Kind, encode
@@ -45,6 +46,8 @@ class Limits:
 
 LIMITS = Limits()
 PING = bytes(8)
+#: Seconds after which a session that has received too much looks again.
+REST = 1.0
 
 OnMessage = Callable[[bytes], None]
 OnStream = Callable[[transport.Stream, Opening], None]
@@ -73,6 +76,7 @@ class Session:
         expected: NodeId | None = None,
         automats: Listing | None = None,
         limits: Limits = LIMITS,
+        bandwidth: Bandwidth | None = None,
     ) -> None:
         self.scheme = scheme
         self.dialled = dialled
@@ -86,6 +90,8 @@ class Session:
         self._tasks = tasks
         self._expected = expected
         self._limits = limits
+        self._bandwidth = bandwidth
+        self._resting: DelayedCall | None = None
         self._reader = FrameReader()
         self._hello = b""
         self._held: list[Frame] = []
@@ -204,6 +210,9 @@ class Session:
             self._end(Input.BROKEN, error)
         else:
             self._dispatch(frames)
+            if self._bandwidth is not None and self._bandwidth.receive.rate:
+                self._bandwidth.receive.spend(len(data))
+                self._rest()
 
     def pause(self) -> None:
         """The pipe has buffered enough."""
@@ -246,6 +255,8 @@ class Session:
 
     def write_data(self, stream: int, chunk: memoryview) -> None:
         """Write one DATA frame."""
+        if self._bandwidth is not None:
+            self._bandwidth.send.spend(len(chunk))
         self._write(b"".join((HEADER.pack(len(chunk), Kind.DATA, stream), chunk)))
 
     def forget(self, stream: SessionStream) -> None:
@@ -272,6 +283,10 @@ class Session:
     def report_closed(self) -> None:
         if self._tick is not None and self._tick.active():
             self._tick.cancel()
+        if self._resting is not None and self._resting.active():
+            self._resting.cancel()
+        if self._bandwidth is not None:
+            self._bandwidth.send.leave(self._pump)
         self._urgent.clear()
         self.queued = 0
         self._ready.clear()
@@ -321,7 +336,7 @@ class Session:
             self._machine.feed(Input.ACCEPTED)
 
     def _watch(self) -> None:
-        if self._heard:
+        if self._heard or self._resting is not None:
             self._heard = False
             self._silent = 0
         else:
@@ -348,6 +363,9 @@ class Session:
                     self.queued -= len(frame)
                     self._write(frame)
                 elif self._ready:
+                    if self._bandwidth is not None and not self._bandwidth.send.allows(self._pump):
+                        self._bandwidth.send.wait(self._pump)
+                        break
                     stream = self._ready.popleft()
                     if stream.sendable:
                         stream.pump()
@@ -357,6 +375,21 @@ class Session:
                     break
         finally:
             self._pumping = False
+
+    def _rest(self) -> None:
+        """Read on only when the node may receive more; what the system has received already waits in its buffers."""
+        if self._bandwidth is None or self._on_message is None or self._machine.state is not State.CONNECTED:
+            return
+        seconds = self._bandwidth.receive.rest()
+        if seconds and self._resting is None:
+            self._pipe.pause_reading()
+        elif not seconds and self._resting is not None:
+            self._resting = None
+            self._pipe.resume_reading()
+            return
+        if seconds and (self._resting is None or not self._resting.active()):
+            # not at once to the end, as the limit may be changed meanwhile
+            self._resting = self._clock.callLater(min(seconds, REST), self._rest)
 
     def _dispatch(self, frames: list[Frame]) -> None:
         for index, frame in enumerate(frames):

@@ -18,6 +18,7 @@ from bitdust_node.config.config import Config
 from bitdust_node.errors import Full, Unavailable
 from bitdust_node.events import Events
 from bitdust_node.process import Process
+from bitdust_node.router.bandwidth import Bandwidth
 from bitdust_node.service import Service
 from services.gateway import Gateway
 from services.network import Network
@@ -123,8 +124,8 @@ class Shown(Parts):
         a, b = await self.two()
         process = Process(1, 0.0, lambda: None, lambda: None)
         process.worst_lag = 0.25
-        gateway = Gateway(a.router, a.resolver, process)
-        theirs = Gateway(b.router, b.resolver, process)
+        gateway = Gateway(a.router, a.resolver, process, Bandwidth(Config(None), a.clock))
+        theirs = Gateway(b.router, b.resolver, process, Bandwidth(Config(None), b.clock))
 
         async def silent(peer: Any, question: Any) -> Text:
             await Deferred()

@@ -218,6 +218,9 @@ class Devnet:
                 "services/entangled-dht/known-nodes": ", ".join(dht_ports) or "genesis",
                 "services/tcp-connections/tcp-port": next(ports),
                 "services/tcp-connections/upnp-enabled": False,
+                # nothing of it goes over a line that others share
+                "services/network/send-limit": 0,
+                "services/network/receive-limit": 0,
                 "services/udp-datagrams/udp-port": next(ports),
                 "services/identity-server/host": roles.HOST,
                 "services/identity-server/web-port": web_port,
