@@ -27,7 +27,7 @@ SERVICES: dict[str, tuple[str, ...]] = {
     SUPPLIER: (*_PEER, "supplier", "customer_family", "customer_patrol", "customer_support"),
     CUSTOMER: (
         *_PEER, "data_disintegration", "customer", "employer", "data_motion", "list_files", "backup_db", "rebuilding",
-        "backups", "restores", "keys_storage", "my_data",
+        "backups", "restores", "keys_storage", "my_data", "private_messages",
     ),
 }  # fmt: skip
 
