@@ -137,13 +137,12 @@ class Database:
                 self._writing = writes
             begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
             functions = [call.function for call in calls]
+            if len(functions) == 1:
+                return [_transaction(connection, functions[0], begin)]
             try:
                 return _transaction(connection, lambda c: [function(c) for function in functions], begin)
-            except Exception:
-                if len(calls) == 1:
-                    raise
-            # one of them is to blame: the others are done again without it
-            return _transaction(connection, lambda c: self._call_each(c, functions), begin)
+            except Exception:  # noqa: BLE001 - one of them is to blame: the others are done again without it
+                return _transaction(connection, lambda c: self._call_each(c, functions), begin)
         except sqlite3.DatabaseError as error:
             raise _ours(error, self.path) from error
 
@@ -153,16 +152,20 @@ class Database:
         results: list[Any] = []
         for function in functions:
             connection.execute("SAVEPOINT call")
-            try:
-                results.append(function(connection))
-            except Exception as error:
-                if not connection.in_transaction:
-                    # a disk that is full or broken has undone all of it
-                    raise
-                connection.execute("ROLLBACK TO call")
-                results.append(Failure(_ours(error, self.path) if isinstance(error, sqlite3.DatabaseError) else error))
+            results.append(self._attempt(connection, function))
             connection.execute("RELEASE call")
         return results
+
+    def _attempt(self, connection: sqlite3.Connection, function: Callable[[sqlite3.Connection], Any]) -> Any:
+        try:
+            return function(connection)
+        except Exception as error:  # noqa: BLE001 - a border: each caller gets the error of his own call
+            failure = error
+        if not connection.in_transaction:
+            # a disk that is full or broken has undone all of it
+            raise failure
+        connection.execute("ROLLBACK TO call")
+        return Failure(_ours(failure, self.path) if isinstance(failure, sqlite3.DatabaseError) else failure)
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:

@@ -11,14 +11,16 @@ from typing import Any, ClassVar, Literal
 
 from bitdust_node.api.registry import method
 from bitdust_node.clock import Clock
-from bitdust_node.errors import BitDustError
+from bitdust_node.errors import BitDustError, Refused
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import NodeId, global_id_of
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.router.router import Router
 from bitdust_node.router.transport import Stream
 from bitdust_node.service import Service
+from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.storage import (
+    LEASE_INFO,
     MANIFEST_GET,
     PIECE_COMMIT,
     PIECE_DELETE,
@@ -125,6 +127,16 @@ class DataMotion(Service):
         """
         await self._know(holder)
         return (await self._router.request(holder.node_id, MANIFEST_GET, VersionName(version))).manifest
+
+    async def room(self, holder: Holder) -> int:
+        """
+        Bytes that are left of the lease at a supplier; `Refused` without one in force.
+        """
+        await self._know(holder)
+        lease = await self._router.request(holder.node_id, LEASE_INFO, Nothing())
+        if not lease.granted:
+            raise Refused("there is no lease in force")
+        return max(0, lease.granted - lease.used)
 
     async def delete(self, holder: Holder, versions: Sequence[bytes]) -> None:
         """

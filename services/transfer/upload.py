@@ -25,6 +25,7 @@ from services.catalog.schema import Item, Piece, Task, Version
 from services.data_motion import Holder
 from services.transfer.means import Means, enough
 from services.transfer.rebuild import rebuild
+from services.transfer.room import check_room
 from services.transfer.seal_pass import SealPass, Signing
 from services.transfer.sending import Senders
 
@@ -293,6 +294,8 @@ class Upload:
                 self.work_blocks = 0
                 if manifest is None:
                     coming = started(means.workers.run(sealing.next))
+                    if not self.block_number and self.item.kind == "file":
+                        await check_room(means.motion, receivers.values(), sealing.layout, sealing.expected)
                 await senders.write(batch.pieces)
                 self.block_number += batch.segments
                 self.bytes_processed += len(batch.pieces[0]) * sealing.layout.k

@@ -220,7 +220,10 @@ class NoRoom(UploadCase):
         done = self.begin(self.make_file(6_000_000), "large")
         with self.assertRaises(Full) as caught:
             self.run_now(done, seconds=30)
+        # 3 MB at each of them, who have promised 2
         self.assertIn("room", str(caught.exception))
+        self.assertIn("bytes are needed at 3 of them, left are 2097152, 2097152", str(caught.exception))
+        self.assertEqual([stored_files(member) for member in self.suppliers], [0, 0, 0, 0])
         path = self.make_file(500_000, "small")
         self.run_now(self.begin(path, "small"))
         self.assertEqual(self.download("small").read_bytes(), path.read_bytes())
