@@ -19,6 +19,10 @@ from tests.bench.primitives import Primitives, measure
 
 SCHEMES = {2: (1, 2), 4: (2, 4), 7: (4, 7), 13: (9, 13)}
 CORES = os.cpu_count() or 1
+#: The number of suppliers with which idleness and answers are measured too.
+FULL = 4
+#: Seconds for which a node is left alone to see what it does then.
+IDLE = 30
 
 
 def main() -> int:
@@ -53,11 +57,12 @@ def _network(folder: Path, number: int, sizes: list[int], floor: Primitives) -> 
         print(f"\n### {number} suppliers ({k} of {m})\n")
         print("| what | s | MB/s | floor s | ratio | CPU s customer | CPU s suppliers | peak MB customer |")
         print("|---|---|---|---|---|---|---|---|")
+        fresh = _idle(customer) if number == FULL else ""
         for size in sizes:
             _one_size(job, size, k, m, floor)
         _small(job)
-        if number == 4:
-            _idle(customer)
+        if number == FULL:
+            print(f"\nIdle, fresh: {fresh}\nIdle, after all that: {_idle(customer)}")
             _health(job, customer, max(sizes))
     finally:
         _bitdust("devnet", "stop", "--dir", str(devnet))
@@ -86,10 +91,10 @@ def _row(what: str, megabytes: float, cost: Cost, floor: float | None) -> None:
     )
 
 
-def _idle(customer: Peer) -> None:
+def _idle(customer: Peer) -> str:
     before = customer.cpu()
-    time.sleep(30)
-    print(f"\nIdle: {(customer.cpu() - before) / 30:.2%} of a core, {customer.memory('VmRSS'):.0f} MB resident.")
+    time.sleep(IDLE)
+    return f"{(customer.cpu() - before) / IDLE:.2%} of a core, {customer.memory('VmRSS'):.0f} MB resident."
 
 
 def _health(job: Job, customer: Peer, size: int) -> None:
@@ -107,6 +112,9 @@ def _health(job: Job, customer: Peer, size: int) -> None:
         f"process_health during an upload of {size} MB: p50 {took[len(took) // 2]:.1f} ms, "
         f"p99 {took[int(len(took) * 0.99)]:.1f} ms, worst {took[-1]:.1f} ms of {len(took)} calls."
     )
+    told = customer.call("GET", "process/info")["result"]
+    assert isinstance(told, dict)
+    print(f"The reactor of the customer was never held for longer than {1000 * told['worst_lag']:.0f} ms.")
 
 
 def _hired(customer: Peer) -> int:
