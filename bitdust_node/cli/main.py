@@ -124,8 +124,8 @@ class Commands(click.Group):
                 ctx.fail(f"No such option {args[0]!r}.")
             click.echo(SHORT_USAGE + "\n", err=True)
             unknown(ctx, args[0], _SPELLINGS)
-        _, command, rest = super().resolve_command(ctx, args)
-        return (command.name if command else None), command, rest
+        name, command, rest = super().resolve_command(ctx, args)
+        return _SPELLINGS.get(str(name)), command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         widest = max(map(len, COMMANDS))
