@@ -4,6 +4,8 @@ service_identity_propagate with a real server: what changes here is changed ther
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import TestCase
@@ -15,6 +17,14 @@ from tests.bitdust_node.identity.parts import CLOCK, Parts, RunningServer
 PORT = "services/tcp-connections/tcp-port"
 
 
+class Quiet:
+    """Has no friends to call."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
 class PropagateTests(TestCase):
     async def setUp(self) -> None:  # type: ignore[override]
         self.server = RunningServer(self)
@@ -22,8 +32,9 @@ class PropagateTests(TestCase):
         await self.parts.registrar.create("alice", [str(self.server.server)])
         self.clock = Clock()
         parts = self.parts
+        quiet: Any = Quiet()
         self.service = IdentityPropagate(
-            parts.me, parts.registrar, parts.resolver, parts.addresses, parts.config, self.clock
+            parts.me, parts.registrar, parts.resolver, parts.addresses, parts.config, self.clock, *[quiet] * 4
         )
         self.addCleanup(lambda: Deferred.fromCoroutine(self.service.stop()))
 

@@ -88,7 +88,11 @@ class PeopleCase(TestCase):
         self.clock = nodes[0].clock
         self.people = [Person(self, number, node) for number, node in enumerate(nodes, 1)]
         for person in self.people:
+            self.prepare(person)
             await person.start(*self.services)
+
+    def prepare(self, person: Person) -> None:
+        """Further parts that the services need."""
 
     def run_it(self, coroutine: Any, seconds: float = 0) -> Any:
         running = Deferred.fromCoroutine(coroutine)
