@@ -114,7 +114,7 @@ def _health(job: Job, customer: Peer, size: int) -> None:
     )
     told = customer.call("GET", "process/info")["result"]
     assert isinstance(told, dict)
-    print(f"The reactor of the customer was never held for longer than {1000 * told['worst_lag']:.0f} ms.")
+    print(f"The reactor of the customer was never held for longer than {1000 * told['process']['worst_lag']:.0f} ms.")
 
 
 def _hired(customer: Peer) -> int:
