@@ -55,6 +55,7 @@ class Rebuilding(Service):
 
     async def start(self) -> None:
         self._tasks = Tasks("rebuilding")
+        await self._catalog.renewals.clear()
         self._undo = [self._customer.observe(self._changed), self._means.events.subscribe(self._heard)]
         self.soon()
 

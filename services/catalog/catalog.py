@@ -19,6 +19,7 @@ from services.catalog.changes import Change, Changes, Gone, gone_items, gone_ver
 from services.catalog.departures import Departures
 from services.catalog.errands import Errands
 from services.catalog.names import is_path_id, version_name
+from services.catalog.renewals import Renewals
 from services.catalog.rows import (
     ITEM,
     PAGE,
@@ -26,12 +27,12 @@ from services.catalog.rows import (
     VERSION,
     bury,
     count_missing,
-    holds,
     insert,
     item_at,
     marks,
     one,
     parts,
+    piece_row,
 )
 from services.catalog.schema import MIGRATIONS, Item, Piece, PieceState, Version
 
@@ -52,6 +53,8 @@ class Catalog:
         self.departures = Departures(self._database, self._change)
         #: Tells of items and versions that changed.
         self.changes = Changes()
+        #: Pieces that are being made anew.
+        self.renewals = Renewals(self._database, self._bury, self.changes, clock)
         #: Grows with every change; clients compare it.
         self.revision = 0
 
@@ -204,7 +207,7 @@ class Catalog:
                 [getattr(made, name) for name in VERSION.split(", ")],
             )
             c.executemany(
-                f"INSERT INTO pieces ({PIECE}) VALUES (?,?,?,?,?,?)", [_piece_row(piece) for piece in receivers]
+                f"INSERT INTO pieces ({PIECE}) VALUES (?,?,?,?,?,?)", [piece_row(piece) for piece in receivers]
             )
             return made
 
@@ -252,31 +255,6 @@ class Catalog:
 
         await self._bury(change)
         self.changes.tell(Change(versions=(version,), gone=gone))
-
-    async def note_piece(self, piece: Piece) -> None:
-        """
-        A piece has another holder or state now. The holder before hears that he may forget it, if he is another.
-        """
-        now = self._clock.seconds()
-
-        def change(c: sqlite3.Connection) -> None:
-            if c.execute("SELECT 1 FROM versions WHERE id = ?", (piece.version,)).fetchone() is None:
-                raise NotFound("the version was deleted meanwhile")
-            before = c.execute(
-                "SELECT node_id, idurl FROM pieces WHERE version = ? AND number = ?", (piece.version, piece.number)
-            ).fetchone()
-            c.execute(
-                f"INSERT OR REPLACE INTO pieces ({PIECE}) VALUES (?,?,?,?,?,?)",
-                _piece_row(piece),
-            )
-            if before and before[0] != piece.node_id and not holds(c, piece.version, before[0]):
-                c.execute(
-                    "INSERT OR IGNORE INTO tombstones VALUES (?, ?, ?, ?)", (before[0], piece.version, before[1], now)
-                )
-            count_missing(c, piece.version)
-
-        await self._bury(change)
-        self.changes.tell(Change(versions=(piece.version,)))
 
     async def mark_piece(self, version: bytes, number: int, node_id: str, state: PieceState) -> None:
         """
@@ -434,7 +412,3 @@ class Catalog:
         result, revision = await self._database.run(counted)
         self.revision = max(self.revision, revision)
         return result
-
-
-def _piece_row(piece: Piece) -> tuple[object, ...]:
-    return piece.version, piece.number, piece.node_id, piece.idurl, piece.size, piece.state

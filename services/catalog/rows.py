@@ -12,7 +12,7 @@ from typing import Any
 
 from bitdust_node.errors import Conflict, Invalid
 from services.catalog.names import is_path_id
-from services.catalog.schema import Item
+from services.catalog.schema import Item, Piece
 
 #: Rows that one question may bring into memory.
 PAGE = 1000
@@ -71,6 +71,11 @@ def bury(c: sqlite3.Connection, versions: Sequence[bytes], now: float) -> None:
         " SELECT node_id, version, idurl, ? FROM pieces WHERE version = ?",
         [(now, version) for version in versions],
     )
+    c.executemany(
+        "INSERT OR IGNORE INTO tombstones (node_id, version, idurl, created)"
+        " SELECT node_id, version, idurl, ? FROM renewals WHERE version = ?",
+        [(now, version) for version in versions],
+    )
 
 
 def holds(c: sqlite3.Connection, version: bytes, node_id: str) -> bool:
@@ -84,6 +89,10 @@ def count_missing(c: sqlite3.Connection, version: bytes) -> None:
         " WHERE id = ?1",
         (version,),
     )
+
+
+def piece_row(piece: Piece) -> tuple[object, ...]:
+    return piece.version, piece.number, piece.node_id, piece.idurl, piece.size, piece.state
 
 
 def parts(values: Sequence[Any]) -> Iterable[list[Any]]:

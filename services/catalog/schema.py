@@ -74,6 +74,14 @@ MIGRATIONS = (
     );
     CREATE INDEX tasks_item ON tasks (item);
     """,
+    """
+    CREATE TABLE renewals (
+        version BLOB NOT NULL REFERENCES versions (id) ON DELETE CASCADE,
+        node_id TEXT NOT NULL,
+        idurl TEXT NOT NULL,
+        PRIMARY KEY (version, node_id)
+    ) WITHOUT ROWID;
+    """,
 )
 
 #: What is known of a piece: `sent` names who gets it, `stored` that he acknowledged it, `leaving` that he has it but is

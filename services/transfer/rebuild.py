@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from twisted.logger import Logger
 
-from bitdust_node.errors import Corrupt
+from bitdust_node.errors import Conflict, Corrupt
 from bitdust_node.pieces.batch import BATCH_BYTES
 from bitdust_node.pieces.erasure import Code
 from bitdust_node.pieces.hashtree import check_blocks
@@ -28,41 +28,64 @@ async def rebuild(means: Means, version: Version, label: str, path: str) -> list
     now. Every block that is read is checked, as a wrong one would make a wrong piece.
     """
     held = (await means.catalog.pieces([version.id]))[version.id]
-    stored = [piece for piece in held if piece.state == "stored"]
     sources = [piece for piece in held if piece.state in ("stored", "leaving")]
-    receivers = _receivers(means, version, stored)
+    receivers = _receivers(means, version, held, await means.catalog.renewals.barred(version.id))
     if version.manifest is None or len(sources) < version.k or not receivers:
         return []
     manifest = SignedManifest.parse(version.manifest).manifest
+    told = [(holder.node_id, holder.idurl) for holder in receivers.values()]
+    try:
+        await means.catalog.renewals.begin(version.id, told)
+    except Conflict:
+        return []
+    made: list[Piece] = []
+    try:
+        made = await _renew(means, manifest, version.manifest, sources, receivers, label, path)
+    finally:
+        await means.catalog.renewals.end(version.id, told, made)
+    done = [piece.number for piece in made]
+    log.info("pieces {done} of {label} were made anew", done=done, label=label)
+    return done
+
+
+async def _renew(
+    means: Means,
+    manifest: Manifest,
+    packed: bytes,
+    sources: Sequence[Piece],
+    receivers: dict[int, Holder],
+    label: str,
+    path: str,
+) -> list[Piece]:
+    """Read, code and send; the pieces that were acknowledged."""
     layout = manifest.layout
     batch = max(1, BATCH_BYTES // layout.segment_bytes)
     blamed: list[Blame] = []
     gathering = Gathering(
         means, manifest, sources, blamed.append, label, path, checked=True, ahead=2 * batch * layout.block
     )
-    senders = Senders(means.motion, means.clock, version.id, receivers, layout.m, label, path)
+    senders = Senders(means.motion, means.clock, manifest.version, receivers, layout.m, label, path)
     reason = "rebuilding was broken off"
     done: list[int] = []
     try:
         size, at = layout.piece_bytes(manifest.length), 0
         while at < size and senders.alive:
             length = min(batch * layout.block, size - at)
-            made = await _made(means, gathering, manifest, at, length, [sender.number for sender in senders.alive])
-            await senders.write(made)
+            parts = await _made(means, gathering, manifest, at, length, [sender.number for sender in senders.alive])
+            await senders.write(parts)
             at += length
         if senders.alive:
-            done = await senders.commit(version.manifest)
+            done = await senders.commit(packed)
             reason = ""
     finally:
         senders.close(reason)
         await gathering.close()
-    for blame in blamed:
-        await note_blame(means, blame)
-    for number in done:
-        holder = receivers[number]
-        await means.catalog.note_piece(Piece(version.id, number, holder.node_id, holder.idurl, size, "stored"))
-    log.info("pieces {done} of {label} were made anew", done=done, label=label)
-    return done
+        for blame in blamed:
+            await note_blame(means, blame)
+    return [
+        Piece(manifest.version, number, receivers[number].node_id, receivers[number].idurl, size, "stored")
+        for number in done
+    ]
 
 
 async def note_blame(means: Means, blame: Blame) -> None:
@@ -88,16 +111,26 @@ def wrong_parts(
     return wrong
 
 
-def _receivers(means: Means, version: Version, stored: Sequence[Piece]) -> dict[int, Holder]:
-    """Who gets which missing piece: the supplier at its position if that is free, else any other that is."""
-    holders = {piece.node_id for piece in stored}
+def _receivers(means: Means, version: Version, held: Sequence[Piece], barred: set[str]) -> dict[int, Holder]:
+    """
+    Who gets which missing piece: the supplier that had it, else the one at its position if that is free, else any other
+    that is. So nobody keeps two pieces of a version, of which only one could be given back.
+    """
+    stored = [piece for piece in held if piece.state == "stored"]
+    before = {piece.node_id: piece.number for piece in held if piece.state != "stored"}
+    holders = {piece.node_id for piece in stored} | barred
     free = {
         position: Holder(link.node_id, link.hired.idurl)
         for position, link in means.customer.connected().items()
         if link.node_id not in holders
     }
     missing = sorted(set(range(version.m)) - {piece.number for piece in stored})
-    chosen = {number: free.pop(number) for number in missing if number in free}
+    chosen = {
+        before[holder.node_id]: free.pop(position)
+        for position, holder in list(free.items())
+        if holder.node_id in before
+    }
+    chosen |= {number: free.pop(number) for number in missing if number in free and number not in chosen}
     for number in missing:
         if number not in chosen and free:
             chosen[number] = free.pop(next(iter(free)))

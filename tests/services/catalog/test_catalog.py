@@ -95,7 +95,10 @@ class CatalogTest(TestCase):
         (version,) = (await catalog.versions([item.id]))[item.id]
         self.assertEqual((version.state, version.size, version.missing), ("ready", 100, 1))
         self.assertEqual([one.id for one in await catalog.incomplete()], [VERSION])
-        await catalog.note_piece(Piece(VERSION, 3, "node9", "http://s9/s.xml", 58, "stored"))
+        await catalog.renewals.begin(VERSION, [("node9", "http://s9/s.xml")])
+        await catalog.renewals.end(
+            VERSION, [("node9", "http://s9/s.xml")], [Piece(VERSION, 3, "node9", "http://s9/s.xml", 58, "stored")]
+        )
         self.assertEqual(await catalog.incomplete(), [])
         # who should have got it hears that he may forget it
         self.assertEqual([one.node_id for one in await catalog.errands.tombstones()], ["node3"])
@@ -106,6 +109,33 @@ class CatalogTest(TestCase):
         await catalog.mark_piece(VERSION, 0, "node0", "lost")
         self.assertEqual(len(await catalog.incomplete()), 1)
         self.assertEqual((await catalog.totals(True))["files_size"], 100)
+
+    async def test_who_was_to_get_a_piece_is_never_forgotten(self) -> None:
+        catalog = await self.make()
+        item, _ = await catalog.create("master", "a", folder=False)
+        await self.stored(catalog, item)
+        receivers = [("node8", "http://s8/s.xml"), ("node9", "http://s9/s.xml")]
+        await catalog.renewals.begin(VERSION, receivers)
+        with self.assertRaises(Conflict):
+            await catalog.renewals.begin(VERSION, receivers)
+        await catalog.renewals.end(VERSION, receivers, [Piece(VERSION, 3, "node8", "http://s8/s.xml", 58, "stored")])
+        # the one that should have had it, and the one that may have stored it although nobody heard of that
+        self.assertEqual(await catalog.renewals.barred(VERSION), {"node3", "node9"})
+        await catalog.errands.bury("node3", [VERSION])
+        await catalog.errands.bury("node9", [VERSION])
+        await catalog.renewals.begin(VERSION, [*receivers, ("node7", "http://s7/s.xml")])
+        await catalog.renewals.clear()  # the node was killed in between
+        self.assertEqual(await catalog.renewals.barred(VERSION), {"node7", "node9"})
+        await catalog.renewals.begin(VERSION, [("node6", "http://s6/s.xml")])
+        await catalog.delete(item)
+        self.assertIn("node6", await catalog.renewals.barred(VERSION))
+        await catalog.errands.bury("node6", [VERSION])
+        await catalog.renewals.end(
+            VERSION, [("node6", "http://s6/s.xml")], [Piece(VERSION, 3, "node6", "http://s6/s.xml", 58, "stored")]
+        )
+        self.assertIn("node6", await catalog.renewals.barred(VERSION))
+        with self.assertRaises(NotFound):
+            await catalog.renewals.begin(VERSION, [])
 
     async def test_deleting_leaves_tombstones_until_they_are_buried(self) -> None:
         catalog = await self.make()
