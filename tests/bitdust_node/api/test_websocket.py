@@ -16,6 +16,7 @@ from twisted.internet.endpoints import TCP4ClientEndpoint
 from twisted.trial.unittest import TestCase
 
 from bitdust_node.api import websocket
+from bitdust_node.api.pushes import Pushes
 from bitdust_node.api.registry import Registry
 from bitdust_node.api.secret import Secret
 from bitdust_node.api.websocket import WebSocketFace
@@ -56,7 +57,7 @@ class Peer(WebSocketClientProtocol):  # type: ignore[misc]
                 return message
 
 
-class WebSocketFaceTest(TestCase):
+class WebSocketCase(TestCase):
     secret = False
 
     async def setUp(self) -> None:  # type: ignore[override]
@@ -71,7 +72,9 @@ class WebSocketFaceTest(TestCase):
             Secret((folder / "a", folder / "b"), enabled=self.secret),
             Network(reactor),
             reactor,  # type: ignore[arg-type]
+            pushes=(pushes := Pushes()),
         )
+        self.pushes = pushes
         await self.face.start()
         self.peers: list[Peer] = []
         self.addCleanup(lambda: Deferred.fromCoroutine(self.clean()))
@@ -95,6 +98,8 @@ class WebSocketFaceTest(TestCase):
         await peer.opened
         return peer
 
+
+class WebSocketFaceTest(WebSocketCase):
     async def test_call(self) -> None:
         peer = await self.connect()
         peer.call("config_get", 7, key="a/b")
@@ -169,7 +174,33 @@ class WebSocketFaceTest(TestCase):
             if len(self.face.clients) == 1:
                 break
         self.assertEqual(len(self.face.clients), 1)
+        self.assertFalse(self.face.behind())
         slow.transport.resumeProducing()
+        gone = await quick.hear(lambda message: message["payload"].get("event_id") == "web-socket-disconnected")
+        self.assertIn("which it does not read", gone["payload"]["data"]["reason"])
+
+    async def test_who_pushes_hears_that_a_client_is_behind(self) -> None:
+        slow = await self.connect()
+        slow.transport.pauseProducing()
+        sent = 0
+        while not self.pushes.behind:
+            self.pushes.send("model", {"text": "x" * 65536, "number": sent})
+            sent += 1
+            self.assertLess(sent, 1000)
+        slow.transport.resumeProducing()
+        for number in range(sent):
+            message = await slow.hear(lambda message: message["type"] == "model")
+            self.assertEqual(message["payload"]["number"], number)
+        self.assertFalse(self.pushes.behind)
+
+    async def test_pushes_of_all_sizes(self) -> None:
+        self.assertFalse(self.pushes.heard)
+        peer = await self.connect()
+        self.assertTrue(self.pushes.heard)
+        for size in (0, 1, 60, 70, 125, 126, 127, 200, 65400, 65536, 70000, 300_000):
+            self.pushes.send("model", {"text": "x" * size})
+            message = await peer.hear(lambda message: message["type"] == "model")
+            self.assertEqual(message, {"type": "model", "payload": {"text": "x" * size}})
 
 
 class WebSocketAccessTest(WebSocketFaceTest):
@@ -211,3 +242,21 @@ class WebSocketAccessTest(WebSocketFaceTest):
             await self.connect()
         with self.assertRaises(ConnectionRefusedError):
             await self.connect()
+
+
+class ManyClientsTest(WebSocketCase):
+    async def test_200_clients_at_once(self) -> None:
+        peers = [await self.connect() for _ in range(200)]
+        for number, peer in enumerate(peers):
+            for call in range(5):
+                peer.call("process_health", f"{number} {call}")
+        self.events.publish("noise", {"number": 7})
+        for number, peer in enumerate(peers):
+            answers = [(await peer.hear())["payload"] for _ in range(5)]
+            self.assertEqual(
+                answers, [{"call_id": f"{number} {call}", "response": {"status": "OK"}} for call in range(5)]
+            )
+        self.events.publish("last", None)
+        for peer in peers:
+            last = await peer.hear(lambda message: message["payload"].get("event_id") == "last")
+            self.assertEqual(last, {"type": "event", "payload": {"event_id": "last", "data": None}})
