@@ -146,8 +146,8 @@ def cancel(context: Context, words: tuple[str, ...]) -> None:
         return
     context.need_node()
     told = [_stopped(context, direction, remote_path) for direction in ("upload", "download")]
-    # one of the two is enough
-    context.show(next((one for one in told if one.get("status") == "OK" and one.get("result")), told[0]))
+    # one of the two is enough; the error about the upload says what both would
+    context.show(next((one for one in told if _was_stopped(one)), told[0]))
 
 
 def _stopped(context: Context, direction: str, remote_path: str) -> dict[str, Any]:
@@ -155,6 +155,12 @@ def _stopped(context: Context, direction: str, remote_path: str) -> dict[str, An
         return context.client.call(f"file_{direction}_stop", 60, remote_path=remote_path)
     except BitDustError as error:
         context.fail(str(error))
+
+
+def _was_stopped(told: dict[str, Any]) -> bool:
+    stopped = told.get("result") if told.get("status") == "OK" else None
+    # uploads come as ids, downloads as {backup_id, aborted}
+    return any(not isinstance(one, dict) or one.get("aborted") for one in stopped or [])
 
 
 @file.named("progress", "running", "status")

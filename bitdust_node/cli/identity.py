@@ -13,9 +13,10 @@ import click
 
 from bitdust_node.cli.context import NO_IDENTITY, Context, pass_context
 from bitdust_node.cli.groups import Spellings
-from bitdust_node.cli.offline import backup_text, erase_identity, local_identity, local_key, write_secret
+from bitdust_node.cli.offline import erase_identity, local_identity, local_key
 from bitdust_node.cli.standalone import IDENTITY_SERVER, run_alone
 from bitdust_node.errors import BitDustError
+from bitdust_node.identity.backup import backup_text, write_secret
 
 #: A file with a key is refused above this many bytes.
 BACKUP_LIMIT = 10 * 1024
@@ -106,7 +107,7 @@ def backup(context: Context, file: Path | None) -> None:
     path = (file or Path.home() / f"master${found['global_id']}.key").expanduser().absolute()
     try:
         key = local_key(context.base, "master")
-        write_secret(path, backup_text(found["idurl"], key["private"]))
+        write_secret(path, backup_text(key["private"], *found["sources"]))
     except BitDustError as error:
         context.fail(str(error))
     if context.output.as_json:

@@ -102,14 +102,14 @@ def copy(context: Context, key_id: str) -> None:
 @pass_context
 def backup(context: Context, key_id: str, file: Path) -> None:
     """Write the identity URL of its creator and the private key into a new FILE."""
-    from bitdust_node.cli.offline import backup_text, write_secret
+    from bitdust_node.identity.backup import backup_text, write_secret
 
     found = _key(context, key_id)
     path = file.expanduser().absolute()
     if not found.get("private"):
         context.fail(f"only the public half of {found.get('key_id', key_id)} is here")
     try:
-        write_secret(path, backup_text(str(found.get("creator", "")), str(found["private"])))
+        write_secret(path, backup_text(str(found["private"]), str(found.get("creator", ""))))
     except BitDustError as error:
         context.fail(str(error))
     if context.output.as_json:

@@ -4,12 +4,11 @@ What the command line can tell from the files of a node that does not run, and d
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
 
-from bitdust_node.errors import Conflict, Invalid, NotFound
+from bitdust_node.errors import NotFound
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.me import NO_IDENTITY, stored_document
 from bitdust_node.keys.folder import Key, KeyFolder
@@ -33,29 +32,6 @@ def local_key(base: Path, key_id: str) -> dict[str, Any]:
         if key_id in (one["key_id"], one["alias"]):
             return one
     raise NotFound(f"key {key_id} is not registered")
-
-
-def backup_text(idurl: str, private: str) -> str:
-    """
-    What a key is kept as on paper or a stick: the identity URL of its creator, then the private half as PEM.
-    """
-    return f"{idurl}\n{private.strip()}\n"
-
-
-def write_secret(path: Path, text: str) -> None:
-    """
-    Write a new file that nobody else may read. One that exists is never overwritten: it may be somebody's only key.
-    """
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise Conflict(f"{path} exists already") from None
-    except OSError as error:
-        raise Invalid(f"error writing to {path}: {error.strerror}") from None
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def erase_identity(base: Path, erase_private_key: bool) -> None:
