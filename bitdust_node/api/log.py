@@ -4,6 +4,7 @@ The log of the calls, `logs/api.log`, written when the option says so. Nothing s
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +39,10 @@ def redacted(arguments: Mapping[str, Any]) -> str:
     return "{" + ", ".join(shown) + "}"
 
 
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 class ApiLog:
     """
     One line per call, with ` *** ` in it.
@@ -59,10 +64,10 @@ class ApiLog:
         line = f"{now} *** {text}({redacted(arguments)})\n".encode("ascii", "backslashreplace").decode("ascii")
         line = line.rstrip("\n").replace("\n", " ").replace("\r", " ") + "\n"
         try:
-            with self._file.open("a", encoding="ascii") as stream:
-                if stream.tell() > SIZE_LIMIT:
-                    self._file.replace(self._file.with_suffix(".log.1"))
-                    return
+            with open(self._file, "a", encoding="ascii", opener=_private) as stream:
                 stream.write(line)
+                full = stream.tell() > SIZE_LIMIT
+            if full:
+                self._file.replace(self._file.with_suffix(".log.1"))
         except OSError:
             self.log.failure("the log of the API can not be written")
