@@ -4,15 +4,18 @@ The API of the identities: the own one and those that are known.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from bitdust_node.api.registry import Answer, method
-from bitdust_node.errors import Invalid
+from bitdust_node.errors import Failed, Invalid, NotFound
+from bitdust_node.identity.backup import backup_text, write_secret
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import check_username
 from bitdust_node.identity.registrar import Registrar
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.services import Services
+from bitdust_node.threads import Workers
 
 
 class IdentityApi:
@@ -20,8 +23,9 @@ class IdentityApi:
     Answers for no service: these methods work also while the node has no identity.
     """
 
-    def __init__(self, me: Me, registrar: Registrar, resolver: Resolver, services: Services) -> None:
+    def __init__(self, me: Me, registrar: Registrar, resolver: Resolver, services: Services, workers: Workers) -> None:
         self._me, self._registrar, self._resolver, self._services = me, registrar, resolver, services
+        self._workers = workers
 
     @method("GET", "/identity/get/v1", "GET /i/g", accept={"include_xml_source": ("xml_source",)})
     async def identity_get(self, include_xml_source: bool = False) -> dict[str, Any]:
@@ -46,6 +50,28 @@ class IdentityApi:
         document = await self._registrar.create(name, preferred_servers or ())
         return document.describe() | {"xml": document.xml.decode("utf-8")}
 
+    @method(
+        "POST",
+        "/identity/backup/v1",
+        "POST /identity/backup",
+        "POST /i/b",
+        accept={"destination_filepath": ("destination_path",)},
+    )
+    async def identity_backup(self, destination_filepath: str | None) -> Answer:
+        """
+        Write the identity URLs and the private identity key into a new file that nobody else may read. Without a
+        file, the text itself is the answer.
+        """
+        if not self._me.has_identity:
+            raise NotFound("local identity is not ready")
+        text = backup_text(self._me.key.pem, *self._me.document.sources)
+        warning = "whoever has this text is you: keep it safe and secret"
+        if not destination_filepath:
+            return Answer({"result": text}, message=warning)
+        path = _absolute(destination_filepath)
+        await self._workers.run(write_secret, path, text)
+        return Answer({"local_path": str(path)}, message=warning)
+
     @method("DELETE", "/identity/erase/v1", "DELETE /i/d")
     async def identity_erase(self, erase_private_key: bool = False) -> Answer:
         """
@@ -62,3 +88,10 @@ class IdentityApi:
         """
         await self._resolver.start()
         return [document.describe() for document in self._resolver.documents()]
+
+
+def _absolute(text: str) -> Path:
+    try:
+        return Path(text).expanduser().absolute()
+    except (RuntimeError, OSError) as error:
+        raise Failed(f"error writing to {text[:100]}: {error}") from None

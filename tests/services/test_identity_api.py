@@ -4,14 +4,15 @@ The API of identities and keys, through the registry, to the letter of the contr
 
 from __future__ import annotations
 
+import stat
 from typing import Any
 
 from twisted.trial.unittest import TestCase
 
 from bitdust_node.api.registry import ArgumentError, Registry
 from bitdust_node.identity.api import IdentityApi
+from bitdust_node.keys.rsa import PrivateKey
 from services.keys_registry import KeysRegistry
-from services.models.keys import KeyModel
 from tests.bitdust_node.identity.parts import Parts, RunningServer
 from tests.keys import test_document
 
@@ -30,7 +31,8 @@ class ApiTests(TestCase):
         self.on = True
         self.registry = Registry(lambda name: self.on)
         parts = self.parts
-        self.registry.add(IdentityApi(parts.me, parts.registrar, parts.resolver, Settled()))  # type: ignore[arg-type]
+        settled: Any = Settled()
+        self.registry.add(IdentityApi(parts.me, parts.registrar, parts.resolver, settled, parts.workers))
         nobody: Any = None
         self.registry.add(KeysRegistry(parts.ring, parts.config, parts.me, parts.resolver, nobody, nobody, nobody))
 
@@ -57,6 +59,34 @@ class ApiTests(TestCase):
         self.assertEqual(await self.error("identity_create", username="bob"), "local identity already exist")
         self.assertEqual((await self.call("identity_erase"))["status"], "OK")
         self.assertEqual(await self.error("identity_get"), "local identity is not valid or not exist")
+
+    async def test_backup(self) -> None:
+        self.assertEqual(await self.error("identity_backup", destination_path="/x"), "local identity is not ready")
+        await self.call("identity_create", username="alice")
+        path = self.parts.base / "alice.key"
+        answer = await self.call("identity_backup", destination_filepath=str(path))
+        self.assertEqual(answer["result"], {"local_path": str(path)})
+        self.assertIn("secret", answer["message"])
+        text = path.read_text()
+        self.assertEqual(text.splitlines()[0], self.parts.me.idurl)
+        self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+        private = PrivateKey.from_pem(text.partition("\n")[2])
+        self.assertEqual(private.public, self.parts.me.document.public)
+        self.assertEqual((await self.call("identity_backup", destination_path=""))["result"], {"result": text})
+
+    async def test_a_backup_overwrites_nothing(self) -> None:
+        await self.call("identity_create", username="alice")
+        path = self.parts.base / "other.key"
+        path.write_text("somebody's only key")
+        link = self.parts.base / "link"
+        link.symlink_to(self.parts.base / "elsewhere")
+        for target in (path, link):
+            text = await self.error("identity_backup", destination_path=str(target))
+            self.assertEqual(text, f"error writing to {target}: it exists already")
+        self.assertEqual(path.read_text(), "somebody's only key")
+        self.assertFalse((self.parts.base / "elsewhere").exists())
+        for wrong in (str(self.parts.base), str(self.parts.base / "no" / "file"), "a\0b", "~nobody-here/x", "x" * 5000):
+            self.assertIn("error writing to", await self.error("identity_backup", destination_path=wrong))
 
     async def test_texts_of_refusals(self) -> None:
         self.assertEqual(await self.error("identity_create", username="a b"), "invalid user name")

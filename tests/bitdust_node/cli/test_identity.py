@@ -49,7 +49,7 @@ class IdentityTest(SynchronousTestCase):
         for path in (named, default):
             self.assertEqual((path.read_text(), path.stat().st_mode & 0o777), (text, 0o600))
         again = self.run_it("identity", "bk", str(named))
-        self.assertEqual((again.exit_code, again.stderr), (1, f"{named} exists already\n"))
+        self.assertEqual((again.exit_code, again.stderr), (1, f"error writing to {named}: it exists already\n"))
         nowhere = self.run_it("identity", "bk", "/no/such/folder/file")
         self.assertEqual((nowhere.exit_code, len(nowhere.stderr.splitlines())), (1, 1))
 
