@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import secrets
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -26,6 +27,8 @@ from bitdust_node.pieces.object_file import FOOTER_BYTES, Footer, LeafHasher, ob
 #: Bytes of the disk that are left to its user, or this part of the disk if that is less.
 DISK_MARGIN = 256 * 1024 * 1024
 DISK_MARGIN_PART = 20
+#: Bytes of a piece that the disk is told to write while more come.
+WRITE_BACK = 8 * 1024 * 1024
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _PARTIAL = ".part"
@@ -197,6 +200,8 @@ class _FileWriter:
         self._hasher = LeafHasher(PIECE_BLOCK)
         self._file = -1
         self._ended = False
+        # bytes written, and those of them that the disk was told to begin with
+        self._written = self._begun = 0
 
     @cached_property
     def _path(self) -> Path:
@@ -248,9 +253,18 @@ class _FileWriter:
                 view = memoryview(chunk)
                 while view:
                     view = view[os.write(self._file, view) :]
+                self._written += len(chunk)
+            self._write_back()
         except (OSError, Full) as error:
             self.discard()
             raise _ours(error) from error
+
+    def _write_back(self) -> None:
+        """Let the disk begin now, so that the wait for it at the end is short. Linux does so when it is told this."""
+        size = self._written - self._begun
+        if size >= WRITE_BACK and sys.platform == "linux":
+            os.posix_fadvise(self._file, self._begun, size, os.POSIX_FADV_DONTNEED)
+            self._begun = self._written
 
     def _close(self) -> None:
         if self._file >= 0:
