@@ -1,23 +1,28 @@
 """
-service_p2p_notifications: peers that come and go, for those services that wait for it.
+service_p2p_notifications: peers that come and go, for those services that wait for it; the queues kept for others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from twisted.logger import Logger
 
+from bitdust_node.api.registry import method
 from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.router.router import Router
 from bitdust_node.service import Service
 
+NEEDS = ("service_p2p_notifications",)
+
 
 class P2PNotifications(Service):
     """
     Notes in the log who comes and goes; the events of it are published by the router.
+
+    There are no queues before there are groups, so the lists of them are empty.
     """
 
     log = Logger()
@@ -37,6 +42,41 @@ class P2PNotifications(Service):
         undo, self._undo = self._undo, None
         if undo is not None:
             undo()
+
+    @method("GET", "/queue/list/v1", "GET /qu/l", needs=NEEDS)
+    async def queues_list(self) -> list[dict[str, Any]]:
+        """
+        List the queues of messages that this node keeps.
+        """
+        return []
+
+    @method("GET", "/queue/consumer/list/v1", "GET /qu/c/l", needs=NEEDS)
+    async def queue_consumers_list(self) -> list[dict[str, Any]]:
+        """
+        List who reads from the queues of this node.
+        """
+        return []
+
+    @method("GET", "/queue/producer/list/v1", "GET /qu/p/l", needs=NEEDS)
+    async def queue_producers_list(self) -> list[dict[str, Any]]:
+        """
+        List who writes to the queues of this node.
+        """
+        return []
+
+    @method("GET", "/queue/keeper/list/v1", needs=NEEDS)
+    async def queue_keepers_list(self) -> list[dict[str, Any]]:
+        """
+        Always empty, as ever.
+        """
+        return []
+
+    @method("GET", "/queue/peddler/list/v1", needs=NEEDS)
+    async def queue_peddlers_list(self) -> list[dict[str, Any]]:
+        """
+        Always empty, as ever.
+        """
+        return []
 
     def _moved(self, node_id: NodeId, old: str, new: str) -> None:
         document = self._resolver.cached(node_id)

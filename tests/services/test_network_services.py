@@ -118,6 +118,17 @@ class Hookups(Parts):
         self.successResultOf(self.run_it(a.router.reach(b.node_id)))
         await notifications.stop()
 
+    async def test_queues(self) -> None:
+        a, _ = await self.two()
+        on = True
+        api = Registry(lambda name: on)
+        api.add(P2PNotifications(a.router, a.resolver))
+        for what in ("queues", "queue_consumers", "queue_producers", "queue_keepers", "queue_peddlers"):
+            self.assertEqual(await api.call(f"{what}_list"), {"status": "OK", "result": []})
+        on = False
+        answer = await api.call("queues_list")
+        self.assertEqual(answer["errors"], ["service_p2p_notifications() is not started"])
+
 
 class Shown(Parts):
     async def test_gateway(self) -> None:
