@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import secrets
 import shutil
 import sys
@@ -21,6 +22,11 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=25, help="steps between two quiet points")
     parser.add_argument("--quiet", action="store_true", help="do not tell every step")
     given = parser.parse_args()
+    if "PYTHONHASHSEED" not in os.environ:
+        # the order of sets is a part of the seed
+        os.execve(
+            sys.executable, [sys.executable, "-m", "tests.chaos", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "1"}
+        )
     seed = given.seed or secrets.randbelow(10**9) + 1
     print(f"seed {seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
@@ -28,6 +34,10 @@ def main() -> int:
     try:
         play.run(given.steps, given.every)
         play.world.close()
+    except AssertionError:
+        print("\n".join(play.world.said))
+        print(f"seed {seed}: broken")
+        raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"seed {seed}: {given.steps} steps, {play.checked} downloads compared, nothing lost")

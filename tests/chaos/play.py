@@ -13,7 +13,7 @@ from services.restores import Restores
 from tests.chaos.books import Stored, kept_by, tombstones_of, versions_of
 from tests.chaos.process import Process
 from tests.chaos.steps import Steps
-from tests.chaos.world import World
+from tests.chaos.world import BEGIN, World
 
 #: Virtual seconds in which everything must have come to rest.
 REST = 6 * 3600.0
@@ -38,11 +38,11 @@ class Play:
         self.world.open()
         for number in range(1, steps + 1):
             told = self.steps.one()
-            self.say(f"{number:5} {self.world.clock.seconds() - 1.8e9:10.1f} s  {told}")
+            self.say(f"{number:5} {self.world.clock.seconds() - BEGIN:10.1f} s  {told}")
             self._raise_errors()
             if number % every == 0 or number == steps:
                 self.quiet()
-                self.say(f"{number:5} {self.world.clock.seconds() - 1.8e9:10.1f} s  quiet, {self.checked} checked")
+                self.say(f"{number:5} {self.world.clock.seconds() - BEGIN:10.1f} s  quiet, {self.checked} checked")
 
     def quiet(self) -> None:
         """
@@ -63,6 +63,8 @@ class Play:
                     self._read(customer, version)
         world.until(self._unrest, REST, 10.0)
         self._no_garbage()
+        self._no_lies()
+        self._read_from_few()
 
     def _read(self, customer: Process, version: Stored) -> None:
         """Download one version and compare."""
@@ -74,6 +76,44 @@ class Play:
         )
         self.steps.promises[customer.name].check(version, Path(answer.result["local_path"]))
         shutil.rmtree(target)
+
+    def _read_from_few(self) -> None:
+        """Any k of m bring a version back: let all die but k that are chosen at random."""
+        world, dice = self.world, self.world.dice
+        customer = dice.choice(world.customers)
+        good = self.steps.good()
+        choice = [version for version in versions_of(customer) if version.state == "ready"]
+        if not choice:
+            return
+        version = dice.choice(choice)
+        holders = [
+            node_id
+            for number, (node_id, state) in version.holders.items()
+            if state in ("stored", "leaving") and (node_id, version.id, number) in good
+        ]
+        chosen = dice.sample(sorted(holders), version.k)
+        for supplier in world.suppliers:
+            if supplier.node.node_id not in chosen:
+                supplier.kill()
+        self._read(customer, version)
+        for supplier in world.suppliers:
+            if not supplier.alive:
+                world.run(supplier.begin())
+
+    def _no_lies(self) -> None:
+        """A piece that was found wrong and counts again is whole again."""
+        good = self.steps.good()
+        for customer in self.world.customers:
+            promises = self.steps.promises[customer.name]
+            for version in versions_of(customer):
+                for number, (node_id, state) in version.holders.items():
+                    blamed = promises.blamed.get((version.path_id, version.name, number))
+                    if state == "stored" and blamed and (node_id, version.id, number) not in good:
+                        raise AssertionError(
+                            f"{customer.name}: piece {number} of {version.path} {version.name} was found wrong at"
+                            f" {blamed}, made anew, and is still wrong"
+                        )
+            promises.blamed.clear()
 
     def _unrest(self) -> str:
         """What is still going on; empty when nothing is."""

@@ -152,8 +152,10 @@ class Process(Member):
         options: dict[str, object],
         dice: random.Random,
     ) -> None:
-        self.number, self.network, self.published, self.dice = number, network, published, dice
-        self.any_lookup, self.options = AnyLookup(dice), options
+        self.number, self.network, self.published = number, network, published
+        # its own, so that what one process does moves nothing at the others
+        self.dice = random.Random(dice.random())
+        self.any_lookup, self.options = AnyLookup(self.dice), options
         self.full = False
         self.alive = False
         self.hear: Callable[[Event], object] = lambda event: None

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bitdust_node.cli.trees import differences
 from bitdust_node.events import Event
-from tests.chaos.books import Stored, path_ids_of, versions_of
+from tests.chaos.books import Kept, Stored, path_ids_of, versions_of
 from tests.chaos.process import Process
 
 #: Versions that a node keeps of each item.
@@ -22,6 +22,7 @@ class Promises:
 
     reported: the source of each version that was reported stored, by path id and name.
     doubtful: path ids whose deletion was asked for; deleted: for which it was acknowledged.
+    blamed: IDURL of who gave a wrong piece, by path id, name and number.
     sources: everything that was ever uploaded to a path.
     """
 
@@ -29,13 +30,25 @@ class Promises:
         self.customer = customer
         self.reported: dict[tuple[str, str], Path] = {}
         self.sources: defaultdict[str, list[Path]] = defaultdict(list)
+        self.blamed: dict[tuple[str, str, int], str] = {}
         self.doubtful: set[str] = set()
         self.deleted: set[str] = set()
 
     def hear(self, event: Event) -> None:
-        if event.event_id == "backup-done" and event.data is not None:
-            path_id, _, name = event.data["backup_id"].rpartition(":")[2].rpartition("/")
+        if event.event_id not in ("backup-done", "restore-failed") or event.data is None:
+            return
+        path_id, _, name = event.data["backup_id"].rpartition(":")[2].rpartition("/")
+        if event.event_id == "backup-done":
             self.reported[path_id, name] = Path(event.data["source_path"])
+        elif "args" in event.data:
+            idurl, number = event.data["args"]
+            self.blamed[path_id, name, number] = idurl
+
+    def harmed(self, piece: Kept) -> None:
+        """A piece is damaged now: what was found wrong before says nothing of it."""
+        for version in versions_of(self.customer):
+            if version.id == piece.version:
+                self.blamed.pop((version.path_id, version.name, piece.index), None)
 
     def delete(self, path_id: str) -> None:
         """The customer was told that an item is deleted, with all below it."""

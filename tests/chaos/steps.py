@@ -224,6 +224,8 @@ class Steps:
         piece = self.dice.choice(pieces)
         if not self.tolerable(lambda kept: kept != piece):
             return f"a piece of {supplier.name} is needed"
+        for promises in self.promises.values():
+            promises.harmed(piece)
         path = object_path(supplier, piece)
         if path.exists():
             data = bytearray(path.read_bytes())
@@ -236,6 +238,9 @@ class Steps:
         supplier = self.dice.choice(self.world.suppliers)
         if not self.tolerable(lambda kept: kept.supplier != supplier.name):
             return f"{supplier.name} is needed"
+        for promises in self.promises.values():
+            for piece in kept_by(supplier):
+                promises.harmed(piece)
         if supplier.alive:
             supplier.kill()
         with_ledger = self.dice.random() < 0.5
@@ -252,11 +257,7 @@ class Steps:
         True if every version can still be read when only the pieces that `stays` names are left of those that are
         intact.
         """
-        good: dict[tuple[str, bytes, int], str] = {}
-        for supplier in self.world.suppliers:
-            for piece in kept_by(supplier):
-                if stays(piece) and intact(supplier, piece):
-                    good[supplier.node.node_id, piece.version, piece.index] = supplier.name
+        good = self.good(stays)
         for customer in self.world.customers:
             for version in versions_of(customer):
                 if version.state != "ready":
@@ -269,6 +270,17 @@ class Steps:
                 if len(left) < version.k:
                     return False
         return True
+
+    def good(self, stays: Callable[[Kept], bool] = lambda kept: True) -> set[tuple[str, bytes, int]]:
+        """
+        Node id, version and number of the pieces that suppliers can give back.
+        """
+        return {
+            (supplier.node.node_id, piece.version, piece.index)
+            for supplier in self.world.suppliers
+            for piece in kept_by(supplier)
+            if stays(piece) and intact(supplier, piece)
+        }
 
     def _kill(self, process: Process) -> str:
         if process.alive:

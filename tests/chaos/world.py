@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import gc
 import random
+import secrets
 import sys
+from collections import deque
 from collections.abc import Awaitable, Callable
 from itertools import combinations
 from pathlib import Path
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
-from twisted.logger import LogEvent, globalLogPublisher
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 
 from bitdust_node.identity.document import Document
@@ -27,6 +29,8 @@ T = TypeVar("T")
 SUPPLIERS, CUSTOMERS = 8, 2
 #: Seconds from one node to another.
 LATENCY = 0.002
+#: When the world begins; unix seconds.
+BEGIN = 1_800_000_000.0
 
 
 class World:
@@ -37,7 +41,7 @@ class World:
     def __init__(self, seed: int, folder: Path) -> None:
         self.dice = random.Random(seed)
         self.folder = folder
-        self.clock = Clock()
+        self.clock = Clock(BEGIN)
         self.network = MemoryNetwork(self.clock, latency=LATENCY)
         published: dict[str, Document] = {}
 
@@ -63,9 +67,14 @@ class World:
         self._acts: list[Deferred[Any]] = []
         #: What went wrong in acts that nobody waited for.
         self.errors: list[Failure] = []
+        #: The last lines of the logs of all.
+        self.said: deque[str] = deque(maxlen=60)
 
     def open(self) -> None:
         globalLogPublisher.addObserver(self._watch_log)
+        # the names of versions decide about orders, and a run must be repeatable
+        self._token_bytes, names = secrets.token_bytes, random.Random(self.dice.random())
+        secrets.token_bytes = lambda nbytes=None: names.randbytes(nbytes or 32)
         for process in self.processes:
             self.run(process.begin())
 
@@ -74,6 +83,7 @@ class World:
         End all, then the memory of the dead: their last words are nobody's business.
         """
         globalLogPublisher.removeObserver(self._watch_log)
+        secrets.token_bytes = self._token_bytes
         self.heal()
         for process in self.processes:
             if process.alive:
@@ -89,6 +99,7 @@ class World:
 
     def _watch_log(self, event: LogEvent) -> None:
         """What a process logs as a failure is a defect, unless it was made to fail."""
+        self.said.append(f"{self.clock.seconds() - BEGIN:.1f} s {formatEvent(event)}")
         if "log_failure" in event:
             self.errors.append(event["log_failure"])
 
