@@ -43,7 +43,7 @@ def check_nickname(text: str) -> str:
     """
     text = text.strip()
     if not text:
-        raise Invalid("a nickname is required")
+        raise Invalid("nickname required")
     if not _NICKNAME.fullmatch(text):
         raise Invalid("invalid nickname")
     return text
