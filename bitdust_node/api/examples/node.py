@@ -81,6 +81,7 @@ NODE: tuple[Example, ...] = (
 
 NETWORK: tuple[Example, ...] = (
     Example("network_status", {"suppliers": True, "dht": True}),
+    Example("network_info"),
     Example("network_configuration"),
     Example("network_connected", {"wait_timeout": 5}),
     Example("network_reconnect"),
@@ -99,10 +100,10 @@ NETWORK: tuple[Example, ...] = (
     Example("packets_list"),
     Example("packets_stats"),
     Example("dht_node_find"),
-    Example("dht_user_random", {"layer_id": 1, "count": 1}),
+    Example("dht_user_random", {"layer_id": 3, "count": 1}),
     Example(
         "dht_value_set",
-        {"key": "greeting", "value": {"text": "hello"}},
+        {"key": "greeting", "value": {"type": "skip_validation", "text": "hello"}},
         refusals=(
             Refusal("the value is no JSON", {"key": "greeting", "value": "{"}, "input value must be a json"),
             Refusal("the type is not known", {"key": "greeting", "value": {}, "record_type": "nope"}, _NO_TYPE),
@@ -142,7 +143,7 @@ OTHERS: tuple[Example, ...] = (
 )
 
 END: tuple[Example, ...] = (
-    Example("identity_erase", node=FRESH),
+    Example("identity_erase", node=FRESH, again="local identity is not valid or not exist"),
     Example("process_restart", node=FRESH),
     Example("process_stop", node=FRESH),
 )

@@ -18,6 +18,7 @@ IDENTITIES: tuple[Example, ...] = (
     Example(
         "identity_create",
         {"username": "carol"},
+        again="user name carol is already taken",
         node=FRESH,
         refusals=(
             Refusal("the node has an identity", {"username": "alice"}, "local identity already exist"),
@@ -67,6 +68,7 @@ KEYS: tuple[Example, ...] = (
     Example(
         "key_share",
         {"key_id": _KEY, "trusted_user_id": _BOB, "include_private": True},
+        again=f"another key is registered as {_KEY}",
         refusals=(
             Refusal(
                 "it is the master key", {"key_id": "master", "trusted_user_id": _BOB}, "master key can not be shared"
@@ -137,8 +139,22 @@ USERS: tuple[Example, ...] = (
             Refusal("it is no friend", {"user_id": "supplier-1@127.0.0.1_8084"}, ""),
         ),
     ),
-    off("user_search", "private_messages", nickname="bobby"),
-    off("user_observe", "private_messages", nickname="bobby"),
+    Example(
+        "user_search",
+        {"nickname": "bobby"},
+        refusals=(
+            Refusal("there is no nickname", {"nickname": ""}, "nickname required"),
+            Refusal("it is no nickname", {"nickname": "1 2"}, "invalid nickname"),
+        ),
+    ),
+    Example(
+        "user_observe",
+        {"nickname": "bobby"},
+        refusals=(
+            Refusal("there is no nickname", {"nickname": ""}, "nickname required"),
+            Refusal("it is no nickname", {"nickname": "1 2"}, "invalid nickname"),
+        ),
+    ),
 )
 
 MESSAGES: tuple[Example, ...] = (

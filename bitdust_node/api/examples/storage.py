@@ -87,14 +87,9 @@ FILES: tuple[Example, ...] = (
         ),
     ),
     Example("file_delete", {"remote_path": _PATH}, refusals=(_UNKNOWN, _NO_PATH)),
-    Example(
-        "file_explore",
-        {"local_path": LOCAL_FILE},
-        answer="there is no desktop file manager on this machine",
-        refusals=(Refusal("there is no such file", {"local_path": "/home/alice/none"}, "local path not exist"),),
-    ),
+    Example("file_explore", {"local_path": "/home/alice/none"}, answer="local path not exist"),
     Example("chunk_write", {"data": "aGVsbG8="}),
-    Example("chunk_read", {"path": "none", "offset": 0}, answer=""),
+    Example("chunk_read", {"path": "none", "offset": 0}, answer="file 'none' was not found"),
     Example("transfers_list"),
 )
 
