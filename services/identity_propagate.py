@@ -4,7 +4,7 @@ service_identity_propagate: keeps the published identity of this node true; the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from twisted.logger import Logger
@@ -72,7 +72,8 @@ class IdentityPropagate(Service):
         # Not waited for: the node works with the document that it has while the servers are away.
         self._tasks.every(interval, "check the published identity", self._check, self._clock, at_once=True)
         self._undo = [self._addresses.on_change(self._changed)]
-        self._undo += [self._config.watch(option, self._changed) for option in contacts.OPTIONS]
+        watched = (*contacts.OPTIONS, f"{OPTIONS}/known-servers", f"{OPTIONS}/preferred-servers")
+        self._undo += [self._config.watch(option, self._changed) for option in watched]
         await self._presence.start()
 
     async def stop(self) -> None:
@@ -86,6 +87,10 @@ class IdentityPropagate(Service):
 
     async def reconnect(self) -> None:
         self._changed()
+
+    async def counters(self) -> Mapping[str, Mapping[str, Any]]:
+        await self._friends.load()
+        return {"contact": {"correspondents": len(self._friends)}}
 
     def models(self) -> Sequence[Source]:
         return (self._model,)

@@ -156,6 +156,8 @@ class ModelTests(FriendsCase):
             return [snapshot async for snapshot in source.all({})]
 
         self.assertEqual(self.run_it(all_now()), told[-1:])
+        counted = self.run_it(alice.assembly.make(IdentityPropagate).counters())
+        self.assertEqual(counted, {"contact": {"correspondents": 1}})
         self.call(alice, "friend_remove", user_id=bob.id)
         self.assertEqual([snapshot.data["nickname"] for snapshot in told], ["", "Bobby", "Bobby"])
         self.assertEqual([snapshot.deleted is None for snapshot in told], [True, True, False])
