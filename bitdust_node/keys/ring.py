@@ -4,7 +4,7 @@ The keys of this node: its identity key, its own further keys, and those that ot
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -42,6 +42,7 @@ class KeyRing:
         #: The same by owner's node id and alias, which outlive the names of people.
         self._owned: dict[str, dict[str, Key]] = {}
         self._making: set[KeyId] = set()
+        self._observers: tuple[Callable[[Key], object], ...] = ()
         for found in self._folder.read():
             if not isinstance(found, Key):
                 self.log.error("key file {name} is left out: {reason}", name=found[0].name, reason=str(found[1]))
@@ -245,6 +246,18 @@ class KeyRing:
             raise Invalid("master key label can not be changed")
         return await self._change(replace(key, label=_label(label)))
 
+    def observe(self, callback: Callable[[Key], object]) -> Callable[[], None]:
+        """
+        Call back with each key whose label or state changed, of which no event tells; returns the function that ends
+        it.
+        """
+        self._observers = (*self._observers, callback)
+
+        def undo() -> None:
+            self._observers = tuple(other for other in self._observers if other is not callback)
+
+        return undo
+
     async def activate(self, key_id: KeyId | str, active: bool) -> Key:
         """
         Mark a key as in use or not; the master key always is, else this raises `Invalid`.
@@ -304,7 +317,10 @@ class KeyRing:
 
     async def _change(self, key: Key) -> Key:
         await self._workers.run(self._folder.write, key)
-        return self._keep(key)
+        self._keep(key)
+        for callback in self._observers:
+            callback(key)
+        return key
 
     def _keep(self, key: Key) -> Key:
         self._keys[KeyId(key.alias, key.owner)] = key

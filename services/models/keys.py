@@ -16,7 +16,7 @@ from bitdust_node.keys.ring import KeyRing
 
 class KeyModel:
     """
-    Tells the changes that the key ring publishes.
+    Tells each change of the key ring.
     """
 
     model = "key"
@@ -38,7 +38,13 @@ class KeyModel:
                 if isinstance(key_id, str):
                     tell(self._now(key_id, event))
 
-        return self._events.subscribe(heard)
+        ends = (self._events.subscribe(heard), self._ring.observe(lambda key: tell(_snapshot(key, None))))
+
+        def end() -> None:
+            for one in ends:
+                one()
+
+        return end
 
     def _now(self, key_id: str, event: Event) -> Snapshot:
         # the ring is asked what is so: anybody may send an event
