@@ -120,6 +120,8 @@ def _cell(row: dict[str, Any], cell: Cell) -> str:
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return "-"
     text = str(value).lower() if isinstance(value, bool) else str(value)
     text = json.dumps(value, default=str) if isinstance(value, dict | list) else text
     return clean(text)
