@@ -4,9 +4,13 @@ service_gateway: packets between this node and its peers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
+from twisted.logger import Logger
+
 from bitdust_node.api.registry import method
+from bitdust_node.config.config import Config
 from bitdust_node.errors import BitDustError
 from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.resolver import Resolver
@@ -17,6 +21,7 @@ from bitdust_node.router.transport import PacketTransport, Session
 from bitdust_node.service import Service
 
 NEEDS = ("service_gateway",)
+PACKETS = "logs/packet-enabled"
 #: Contract names of the states of a session.
 STATUS = {"CONNECTED": "active", "NEW": "connecting", "GREETING": "connecting", "CHECKING": "connecting"}
 
@@ -26,18 +31,31 @@ class Gateway(Service):
     The router and what it shows of itself.
     """
 
+    log = Logger()
     name: ClassVar[str] = "gateway"
     depends: ClassVar[tuple[str, ...]] = ("network",)
     needs_identity: ClassVar[bool] = True
 
-    def __init__(self, router: Router, resolver: Resolver, process: Process, bandwidth: Bandwidth) -> None:
+    def __init__(
+        self, router: Router, resolver: Resolver, process: Process, bandwidth: Bandwidth, config: Config
+    ) -> None:
         self._router = router
         self._resolver = resolver
         self._process = process
         # made here, so that every transport finds it
         self._bandwidth = bandwidth
+        self._config = config
+        self._unwatch: Callable[[], None] | None = None
+
+    async def start(self) -> None:
+        self._unwatch = self._config.watch(PACKETS, lambda *_: self._follow())
+        self._follow()
 
     async def stop(self) -> None:
+        if self._unwatch is not None:
+            self._unwatch()
+            self._unwatch = None
+        self._router.traffic.noted = None
         await self._router.stop()
 
     def network_configuration(self) -> dict[str, Any]:
@@ -149,6 +167,14 @@ class Gateway(Service):
             for session in transport.sessions()
             for stream in session.streams
         ]
+
+    def _follow(self) -> None:
+        self._router.traffic.noted = self._log_packet if self._config.yes(PACKETS) else None
+
+    def _log_packet(self, way: str, peer: NodeId, what: str, size: int) -> None:
+        # the name of a command may be any text that a peer has sent
+        told = {"way": way, "peer": self._idurl(peer), "what": what[:60], "size": size}
+        self.log.info("packet {way} {peer}: {what!r}, {size} bytes", **told)
 
     def _chosen(self, protocols: list[str] | None) -> list[PacketTransport]:
         return [each for each in self._router.transports if not protocols or each.scheme in protocols]

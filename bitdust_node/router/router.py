@@ -44,6 +44,9 @@ from bitdust_node.wire.packet import (
     unpack_message,
 )
 
+#: What the log of packets calls an answer.
+ANSWER = "answer"
+
 Allow = Callable[[NodeId], bool]
 Answers = Callable[[NodeId, Any], Awaitable[msgspec.Struct]]
 Takes = Callable[[NodeId, Any, Stream], Awaitable[None]]
@@ -169,7 +172,7 @@ class Router:
             self._last_id, peer, command, payload, timeout, self._clock, self._peers.session, self._peers.reach
         )
         waiting[outgoing.id] = outgoing
-        self.traffic.outgoing.packets += 1
+        self.traffic.went(command.name, peer, len(payload))
         try:
             answer = await outgoing.run()
         except BitDustError:
@@ -201,7 +204,7 @@ class Router:
         session = self._peers.session(peer)
         if session is None:
             session = await within(self._clock, timeout, self._peers.reach(peer), f"reaching {peer[:12]}")
-        self.traffic.outgoing.packets += 1
+        self.traffic.went(command.name, peer, len(opening))
         return session.open_stream(opening, window)
 
     async def reach(self, peer: NodeId, timeout: float = 15.0) -> Session:  # noqa: ASYNC109 - as above
@@ -280,13 +283,14 @@ class Router:
         return not waiting and not session.streams and not self._answering.get(session)
 
     def _message(self, session: Session, body: bytes) -> None:
-        self.traffic.incoming.packets += 1
         try:
             message = unpack_message(body)
         except Invalid as error:
+            self.traffic.incoming.packets += 1
             self.traffic.incoming.failed += 1
             session.close(str(error))
             return
+        self.traffic.came(message.command if isinstance(message, Ask) else ANSWER, session.peer_id, len(body))
         if isinstance(message, Ask):
             self._question(session, message)
         else:
@@ -317,7 +321,7 @@ class Router:
         self._tasks.spawn(f"answer to {ask.command}", self._answer(session, ask, served, question))
 
     def _stream(self, session: Session, stream: Stream, opening: Opening) -> None:
-        self.traffic.incoming.packets += 1
+        self.traffic.came(opening.command, session.peer_id, len(opening.question))
         try:
             served, question = self._admit(session, opening.command, opening.question, stream=True)
         except BitDustError as error:
@@ -382,9 +386,10 @@ class Router:
             stream.release()
 
     def _reply(self, session: Session, reply: Message) -> None:
-        self.traffic.outgoing.packets += 1
+        packed = pack(reply)
+        self.traffic.went(ANSWER, session.peer_id, len(packed))
         try:
-            session.send(pack(reply))
+            session.send(packed)
         except BitDustError:
             # gone, or it reads nothing: there is nobody to tell
             self.traffic.outgoing.failed += 1

@@ -5,11 +5,13 @@ How much was sent and received since the start, by peer.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from bitdust_node.identity.names import NodeId
 from bitdust_node.router.transport import Session
+
+Note = Callable[[str, NodeId, str, int], object]
 
 #: Peers that are counted by themselves.
 PEERS = 10_000
@@ -43,6 +45,20 @@ class Traffic:
     def __init__(self) -> None:
         self.incoming = Direction()
         self.outgoing = Direction()
+        #: Told of each packet: `to` or `from`, the peer, what it is, and its bytes.
+        self.noted: Note | None = None
+
+    def went(self, what: str, peer: NodeId, size: int) -> None:
+        """A packet is sent."""
+        self.outgoing.packets += 1
+        if self.noted is not None:
+            self.noted("to", peer, what, size)
+
+    def came(self, what: str, peer: NodeId, size: int) -> None:
+        """A packet was received."""
+        self.incoming.packets += 1
+        if self.noted is not None:
+            self.noted("from", peer, what, size)
 
     def closed(self, session: Session) -> None:
         """A session is over: its bytes are kept."""

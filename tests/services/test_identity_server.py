@@ -19,6 +19,7 @@ from bitdust_node.identity.servers import Server, parse_servers
 from bitdust_node.network import Network
 from bitdust_node.paths import DataFolder
 from bitdust_node.threads import InlineWorkers
+from bitdust_node.waiting import sleep
 from services.identities.store import IdentityStore, Outcome
 from services.identity_server import IdentityServer
 from tests.bitdust_node.identity.parts import Parts, RunningServer
@@ -139,8 +140,25 @@ class ServiceTests(TestCase):
         first = self.service()
         await first.start()
         second = self.service(**{"services/identity-server/web-port": first.port})
+        await second.start()
+        self.assertNotIn(second.port, (0, first.port))
+        # once documents are kept, their addresses name the port
+        server = Server("127.0.0.1", second.port)
+        document = test_document(1, sources=(server.idurl("user-1"),))
+        await Parts(self).servers.upload(document.idurl, document)
+        await second.stop()
+        second._config.set("services/identity-server/web-port", first.port)
         with self.assertRaises(Unavailable):
             await second.start()
+
+    async def test_another_port(self) -> None:
+        service, other = self.service(), self.service()
+        await service.start()
+        before, wanted = service.port, other._config.number("services/identity-server/web-port")
+        service._config.set("services/identity-server/web-port", wanted)
+        while service.port in (0, before):
+            await sleep(reactor, 0)  # type: ignore[arg-type]
+        self.assertEqual(service.port, wanted)
 
     async def test_the_host_of_the_options(self) -> None:
         service = self.service(**{"services/identity-server/host": "ID.example.com"})

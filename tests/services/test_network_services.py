@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 import services.tcp_transport
@@ -131,12 +132,30 @@ class Hookups(Parts):
 
 
 class Shown(Parts):
+    async def test_log_of_packets(self) -> None:
+        a, b = await self.two()
+        seen: list[Any] = []
+        globalLogPublisher.addObserver(seen.append)
+        self.addCleanup(lambda: globalLogPublisher.removeObserver(seen.append))
+        config = Config(None)
+        process = Process(1, 0.0, lambda: None, lambda: None)
+        gateway = Gateway(b.router, b.resolver, process, Bandwidth(config, b.clock), config)
+        await gateway.start()
+        hookups: Any = a.hookups  # type: ignore[attr-defined]
+        for on in (True, False):
+            config.set("logs/packet-enabled", on)
+            self.successResultOf(self.run_it(hookups.user_ping(b.me.global_id)))
+            lines = [formatEvent(event) for event in seen if "packet" in str(event.get("log_format"))]
+            self.assertIn(f"packet from {a.me.idurl}: 'contact.ping'", "".join(lines))
+            self.assertEqual(len(lines), 2)
+        await gateway.stop()
+
     async def test_gateway(self) -> None:
         a, b = await self.two()
         process = Process(1, 0.0, lambda: None, lambda: None)
         process.worst_lag = 0.25
-        gateway = Gateway(a.router, a.resolver, process, Bandwidth(Config(None), a.clock))
-        theirs = Gateway(b.router, b.resolver, process, Bandwidth(Config(None), b.clock))
+        gateway = Gateway(a.router, a.resolver, process, Bandwidth(Config(None), a.clock), Config(None))
+        theirs = Gateway(b.router, b.resolver, process, Bandwidth(Config(None), b.clock), Config(None))
 
         async def silent(peer: Any, question: Any) -> Text:
             await Deferred()
