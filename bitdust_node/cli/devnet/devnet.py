@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -112,6 +113,10 @@ class Devnet:
             end = time.monotonic() + seconds
             while self._any_left() and time.monotonic() < end:
                 time.sleep(_POLL)
+        for child in self._children:
+            # what was killed may take a moment to be gone
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(STOP_SECONDS)
         self._reap()
         for node in self.nodes:
             node.pid = 0
