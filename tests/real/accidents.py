@@ -72,7 +72,7 @@ class AccidentCase(SynchronousTestCase):
 
     def until(self, true: Callable[[], bool], what: str) -> None:
         """Ask again and again, quickly; errors count as "not yet"."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + 150
         while time.monotonic() < end:
             try:
                 if true():
