@@ -4,15 +4,28 @@ What lies on the disks, read beside the processes: the catalogs of customers, th
 
 from __future__ import annotations
 
+import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from bitdust_node.pieces.layout import PIECE_BLOCK
 from bitdust_node.pieces.object_file import object_name, small_object
-from tests.chaos.process import Process
+
+
+class Place(Protocol):
+    """
+    The data folder of a node.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def base(self) -> Path: ...
 
 
 @dataclass(frozen=True)
@@ -48,14 +61,14 @@ class Stored:
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(path, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
     try:
         yield connection
     finally:
         connection.close()
 
 
-def kept_by(supplier: Process) -> list[Kept]:
+def kept_by(supplier: Place) -> list[Kept]:
     path = supplier.base / "ledger.db"
     if not path.exists():
         return []
@@ -64,7 +77,7 @@ def kept_by(supplier: Process) -> list[Kept]:
     return [Kept(supplier.name, *row) for row in rows]
 
 
-def versions_of(customer: Process) -> list[Stored]:
+def versions_of(customer: Place) -> list[Stored]:
     path = customer.base / "catalog.db"
     if not path.exists():
         return []
@@ -79,22 +92,22 @@ def versions_of(customer: Process) -> list[Stored]:
     return [Stored(*row, holders.get(row[0], {})) for row in rows]
 
 
-def tombstones_of(customer: Process) -> int:
+def tombstones_of(customer: Place) -> int:
     with reading(customer.base / "catalog.db") as c:
         return int(c.execute("SELECT count(*) FROM tombstones").fetchone()[0])
 
 
-def path_ids_of(customer: Process) -> set[str]:
+def path_ids_of(customer: Place) -> set[str]:
     with reading(customer.base / "catalog.db") as c:
         return {row[0] for row in c.execute("SELECT path_id FROM items")}
 
 
-def object_path(supplier: Process, piece: Kept) -> Path:
+def object_path(supplier: Place, piece: Kept) -> Path:
     name = object_name(piece.customer, piece.version, piece.index)  # type: ignore[arg-type]
-    return supplier.folder.pieces / name[:2] / name
+    return supplier.base / "pieces" / name[:2] / name
 
 
-def intact(supplier: Process, piece: Kept) -> bool:
+def intact(supplier: Place, piece: Kept) -> bool:
     """
     True if the supplier can give back what it has acknowledged.
     """
@@ -114,3 +127,67 @@ def intact(supplier: Process, piece: Kept) -> bool:
         data[: piece.size],
     )
     return data == made and footer.root == piece.root
+
+
+Pieces = set[tuple[str, bytes, int]]
+
+
+def good_pieces(suppliers: Mapping[str, Place], stays: Callable[[Kept], bool] = lambda kept: True) -> Pieces:
+    """
+    Node id, version and number of the pieces that suppliers (by node id) can give back.
+    """
+    return {
+        (node_id, piece.version, piece.index)
+        for node_id, supplier in suppliers.items()
+        for piece in kept_by(supplier)
+        if stays(piece) and intact(supplier, piece)
+    }
+
+
+def tolerable(suppliers: Mapping[str, Place], customers: Iterable[Place], stays: Callable[[Kept], bool]) -> bool:
+    """
+    True if every version can still be read when only the pieces that `stays` names are left of those that are intact.
+    """
+    good = good_pieces(suppliers, stays)
+    return all(
+        len(readable(version, good)) >= version.k
+        for customer in customers
+        for version in versions_of(customer)
+        if version.state == "ready"
+    )
+
+
+def readable(version: Stored, good: Pieces) -> list[str]:
+    """
+    The node ids of those that can give back a piece of a version, as far as its owner counts on them.
+    """
+    return [
+        node_id
+        for number, (node_id, state) in sorted(version.holders.items())
+        if state in ("stored", "leaving") and (node_id, version.id, number) in good
+    ]
+
+
+def harm(supplier: Place, piece: Kept, dice: random.Random) -> None:
+    """
+    Spoil the object of a piece: cut it off, turn one bit, or write anything else.
+    """
+    path = object_path(supplier, piece)
+    if path.exists():
+        path.write_bytes(_harmed(bytearray(path.read_bytes()), dice))
+        return
+    with reading(supplier.base / "ledger.db") as c:
+        row = c.execute("SELECT data FROM small WHERE object = ?", (path.name,)).fetchone()
+        if row is not None:
+            data = _harmed(bytearray(row[0]), dice)
+            c.execute("UPDATE small SET data = ? WHERE object = ?", (data, path.name))
+
+
+def _harmed(data: bytearray, dice: random.Random) -> bytes:
+    kind = dice.randrange(3)
+    if kind == 0 or not data:
+        return bytes(data[: dice.randrange(len(data) + 1)])
+    if kind == 1:
+        data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+        return bytes(data)
+    return dice.randbytes(len(data))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from services.customer import Customer
 from services.restores import Restores
-from tests.chaos.books import Stored, kept_by, tombstones_of, versions_of
+from tests.chaos.books import Stored, kept_by, readable, tombstones_of, versions_of
 from tests.chaos.process import Process
 from tests.chaos.steps import Steps
 from tests.chaos.world import BEGIN, World
@@ -86,12 +86,7 @@ class Play:
         if not choice:
             return
         version = dice.choice(choice)
-        holders = [
-            node_id
-            for number, (node_id, state) in version.holders.items()
-            if state in ("stored", "leaving") and (node_id, version.id, number) in good
-        ]
-        chosen = dice.sample(sorted(holders), version.k)
+        chosen = dice.sample(readable(version, good), version.k)
         for supplier in world.suppliers:
             if supplier.node.node_id not in chosen:
                 supplier.kill()

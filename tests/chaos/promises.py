@@ -9,8 +9,7 @@ from pathlib import Path
 
 from bitdust_node.cli.trees import differences
 from bitdust_node.events import Event
-from tests.chaos.books import Kept, Stored, path_ids_of, versions_of
-from tests.chaos.process import Process
+from tests.chaos.books import Kept, Place, Stored, path_ids_of, versions_of
 
 #: Versions that a node keeps of each item.
 COPIES = 2
@@ -26,7 +25,7 @@ class Promises:
     sources: everything that was ever uploaded to a path.
     """
 
-    def __init__(self, customer: Process) -> None:
+    def __init__(self, customer: Place) -> None:
         self.customer = customer
         self.reported: dict[tuple[str, str], Path] = {}
         self.sources: defaultdict[str, list[Path]] = defaultdict(list)

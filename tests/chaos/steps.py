@@ -14,7 +14,7 @@ from services.backup_db import BackupDb
 from services.backups import Backups
 from services.employer import Employer
 from services.restores import Restores
-from tests.chaos.books import Kept, intact, kept_by, object_path, reading, versions_of
+from tests.chaos.books import Kept, Pieces, good_pieces, harm, kept_by, tolerable, versions_of
 from tests.chaos.process import Process
 from tests.chaos.promises import Promises
 from tests.chaos.world import World
@@ -222,21 +222,16 @@ class Steps:
         if not pieces:
             return f"{supplier.name} keeps nothing"
         piece = self.dice.choice(pieces)
-        if not self.tolerable(lambda kept: kept != piece):
+        if not self._tolerable(lambda kept: kept != piece):
             return f"a piece of {supplier.name} is needed"
         for promises in self.promises.values():
             promises.harmed(piece)
-        path = object_path(supplier, piece)
-        if path.exists():
-            data = bytearray(path.read_bytes())
-            path.write_bytes(self._harmed(data))
-        else:
-            self._harm_small(supplier, piece)
+        harm(supplier, piece, self.dice)
         return f"{supplier.name} has a wrong piece {piece.index} of {piece.version.hex()[:8]}"
 
     def lose_disk(self) -> str:
         supplier = self.dice.choice(self.world.suppliers)
-        if not self.tolerable(lambda kept: kept.supplier != supplier.name):
+        if not self._tolerable(lambda kept: kept.supplier != supplier.name):
             return f"{supplier.name} is needed"
         for promises in self.promises.values():
             for piece in kept_by(supplier):
@@ -250,37 +245,14 @@ class Steps:
             path.unlink()
         return f"{supplier.name} loses its pieces{' and its ledger' if with_ledger else ''}"
 
-    # the tolerance
+    def good(self) -> Pieces:
+        """
+        The pieces that suppliers can give back.
+        """
+        return good_pieces(self.world.suppliers_by_id)
 
-    def tolerable(self, stays: Callable[[Kept], bool]) -> bool:
-        """
-        True if every version can still be read when only the pieces that `stays` names are left of those that are
-        intact.
-        """
-        good = self.good(stays)
-        for customer in self.world.customers:
-            for version in versions_of(customer):
-                if version.state != "ready":
-                    continue
-                left = [
-                    number
-                    for number, (node_id, state) in version.holders.items()
-                    if state in ("stored", "leaving") and (node_id, version.id, number) in good
-                ]
-                if len(left) < version.k:
-                    return False
-        return True
-
-    def good(self, stays: Callable[[Kept], bool] = lambda kept: True) -> set[tuple[str, bytes, int]]:
-        """
-        Node id, version and number of the pieces that suppliers can give back.
-        """
-        return {
-            (supplier.node.node_id, piece.version, piece.index)
-            for supplier in self.world.suppliers
-            for piece in kept_by(supplier)
-            if stays(piece) and intact(supplier, piece)
-        }
+    def _tolerable(self, stays: Callable[[Kept], bool]) -> bool:
+        return tolerable(self.world.suppliers_by_id, self.world.customers, stays)
 
     def _kill(self, process: Process) -> str:
         if process.alive:
@@ -308,19 +280,3 @@ class Steps:
     def _bytes(self) -> bytes:
         sizes, weights = zip(*SIZES, strict=True)
         return self.dice.randbytes(self.dice.choices(sizes, weights)[0])
-
-    def _harmed(self, data: bytearray) -> bytes:
-        kind = self.dice.randrange(3)
-        if kind == 0 or not data:
-            return bytes(data[: self.dice.randrange(len(data) + 1)])
-        if kind == 1:
-            data[self.dice.randrange(len(data))] ^= 1 << self.dice.randrange(8)
-            return bytes(data)
-        return self.dice.randbytes(len(data))
-
-    def _harm_small(self, supplier: Process, piece: Kept) -> None:
-        name = object_path(supplier, piece).name
-        with reading(supplier.base / "ledger.db") as c:
-            row = c.execute("SELECT data FROM small WHERE object = ?", (name,)).fetchone()
-            if row is not None:
-                c.execute("UPDATE small SET data = ? WHERE object = ?", (self._harmed(bytearray(row[0])), name))

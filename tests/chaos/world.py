@@ -173,8 +173,9 @@ class World:
 
     # whom
 
-    def of(self, node_id: str) -> Process:
-        return next(process for process in self.processes if process.node.node_id == node_id)
+    @property
+    def suppliers_by_id(self) -> dict[str, Process]:
+        return {process.node.node_id: process for process in self.suppliers}
 
     def alive(self, processes: list[Process]) -> list[Process]:
         return [process for process in processes if process.alive]
