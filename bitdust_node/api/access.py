@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 INTERFACE = "127.0.0.1"
 
 _LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})
+_LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
 def local_host(header: str | None) -> bool:
@@ -21,6 +22,9 @@ def local_host(header: str | None) -> bool:
     """
     if header is None:
         return True
+    name, _, port = header.rpartition(":")
+    if name in _LOCAL_NAMES and port.isascii() and port.isdigit() and len(port) < 6:
+        return True  # what nearly all clients send, without taking it to pieces
     return _name("http://" + header.strip()) in _LOCAL
 
 

@@ -235,12 +235,13 @@ class ApiRequest(Request):
             return
         if face.api_log is not None:
             face.api_log.write(f"{verb}:{raw_path[:200]}  HTTP  {found.name}", arguments)
-        running = Deferred.fromCoroutine(face.registry.answer(found, arguments))
-        if running.called:
-            running.addCallbacks(self._answer, self._failed)
+        told = face.registry.begin(found, arguments)
+        if isinstance(told, dict):
+            self._answer(told)
             return
-        gone = self.notifyFinish()
-        gone.addErrback(lambda _: running.cancel())
+        running = Deferred.fromCoroutine(told)
+        if not running.called:
+            self.notifyFinish().addErrback(lambda _: running.cancel())
         running.addCallbacks(self._answer, self._failed)
 
     def _face(self) -> HttpFace:

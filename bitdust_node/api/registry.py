@@ -11,12 +11,13 @@ The signature is the schema, the docstring the help. The path `/user/ping/v1` is
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, get_type_hints
 
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust_node.api.arguments import Parameter, parameter
 from bitdust_node.errors import BitDustError, Conflict, Invalid, NotFound, Unavailable
@@ -253,23 +254,39 @@ class Registry:
         """
         Call with arguments that are bound already.
         """
+        told = self.begin(found, arguments)
+        return told if isinstance(told, dict) else await told
+
+    def begin(
+        self, found: Method, arguments: Mapping[str, Any]
+    ) -> dict[str, Any] | Coroutine[Any, Any, dict[str, Any]]:
+        """
+        The same for faces: the answer itself when the method does not wait, which spares most calls a coroutine.
+        """
         closed = self._closed(found)
         if closed is not None:
             return {"status": "ERROR", "errors": [closed]}
         try:
             result = found.call(**arguments)
-            if inspect.isawaitable(result):
-                result = await result
+        except Exception as error:  # noqa: BLE001 - see `_failed`
+            return self._failed(found, error)
+        return self._end(found, result) if inspect.isawaitable(result) else envelope(result)
+
+    async def _end(self, found: Method, result: Awaitable[Any]) -> dict[str, Any]:
+        try:
+            return envelope(await result)
         except CancelledError:
             raise
-        except ApiError as error:
+        except Exception as error:  # noqa: BLE001 - see `_failed`
+            return self._failed(found, error)
+
+    def _failed(self, found: Method, error: Exception) -> dict[str, Any]:
+        """The border to clients: a defect is logged, the client hears its text."""
+        if isinstance(error, ApiError):
             return {**error.extra, "status": "ERROR", "errors": error.texts}
-        except BitDustError as error:
-            return {"status": "ERROR", "errors": [str(error) or type(error).__name__]}
-        except Exception as error:  # noqa: BLE001 - the border to clients: a defect is logged, the client hears its text
-            self.log.failure("method {method} failed", method=found.name)
-            return {"status": "ERROR", "errors": [str(error) or type(error).__name__]}
-        return envelope(result)
+        if not isinstance(error, BitDustError):
+            self.log.failure("method {method} failed", Failure(error), method=found.name)
+        return {"status": "ERROR", "errors": [str(error) or type(error).__name__]}
 
     def _closed(self, found: Method) -> str | None:
         for service in found.needs:

@@ -268,7 +268,11 @@ class Client(WebSocketServerProtocol):
             return
         if self._face.api_log is not None:
             self._face.api_log.write(f"{str(call_id)[:40]}  WS IN  {name}", arguments)
-        running: Deferred[Any] = Deferred.fromCoroutine(registry.answer(found, arguments))
+        told = registry.begin(found, arguments)
+        if isinstance(told, dict):
+            self._reply({"call_id": call_id, "response": told})
+            return
+        running: Deferred[Any] = Deferred.fromCoroutine(told)
         self._calls.add(running)
         running.addCallbacks(
             lambda told: self._reply({"call_id": call_id, "response": told}),
