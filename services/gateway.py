@@ -17,7 +17,7 @@ from bitdust_node.identity.resolver import Resolver
 from bitdust_node.process import Process
 from bitdust_node.router.bandwidth import Bandwidth
 from bitdust_node.router.router import Router
-from bitdust_node.router.transport import PacketTransport, Session
+from bitdust_node.router.transport import PacketTransport, Session, Stream
 from bitdust_node.service import Service
 
 NEEDS = ("service_gateway",)
@@ -151,7 +151,7 @@ class Gateway(Service):
     @method("GET", "/stream/list/v1", "GET /str/l", needs=NEEDS)
     async def streams_list(self, protocols: list[str] | None = None) -> list[dict[str, Any]]:
         """
-        Streams of bulk data in the open sessions; how long a stream will be is not known to the node.
+        Streams of bulk data in the open sessions; the total is -1 where only the other side knows it.
         """
         return [
             {
@@ -159,8 +159,8 @@ class Gateway(Service):
                 "stream_id": stream.id,
                 "type": "in" if stream.incoming else "out",
                 "bytes_current": stream.bytes_in + stream.bytes_out,
-                "bytes_total": -1,
-                "progress": "",
+                "bytes_total": stream.bytes_total,
+                "progress": _progress(stream),
                 **self._who(session),
             }
             for transport in self._chosen(protocols)
@@ -197,3 +197,10 @@ class Gateway(Service):
             "size": size,
             "bytes_sent": size,
         }
+
+
+def _progress(stream: Stream) -> str:
+    if stream.bytes_total < 0:
+        return ""
+    moved = stream.bytes_in + stream.bytes_out
+    return f"{min(100, 100 * moved // stream.bytes_total)}%" if stream.bytes_total else "100%"

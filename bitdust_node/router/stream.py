@@ -74,6 +74,7 @@ class SessionStream:
         "_reader",
         "bytes_in",
         "bytes_out",
+        "bytes_total",
         "id",
         "incoming",
         "window",
@@ -86,6 +87,7 @@ class SessionStream:
         self.incoming = incoming
         self.bytes_in = 0
         self.bytes_out = 0
+        self.bytes_total = -1
         self._carrier = carrier
         self._machine = Machine(STREAM, self, clock=clock)
         self._credit = window

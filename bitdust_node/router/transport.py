@@ -20,6 +20,8 @@ class Stream(Protocol):
 
     bytes_in: int
     bytes_out: int
+    #: Bytes that it will bring or take altogether, for the progress that people see; -1 if nobody has said it.
+    bytes_total: int
 
     @property
     def id(self) -> int:

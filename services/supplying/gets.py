@@ -47,11 +47,13 @@ class Gets:
             if row is None:
                 raise NotFound("there is no such piece")
             start, end = _range(row, question)
+            stream.bytes_total = end - start
             with watched(self._clock, stream) as moved:
                 leaves, blocks = open_object(row.data) if row.data is not None else (b"", b"")
                 if question.leaves:
                     if row.data is None:
                         leaves = await self._workers.run(self._store.leaves, row.object)
+                    stream.bytes_total += 4 + len(leaves)
                     await stream.write(struct.pack(">I", len(leaves) // HASH_BYTES) + leaves)
                     moved()
                 if row.data is None:

@@ -120,6 +120,7 @@ class PieceReader:
             self.holder, manifest.version, self.number, manifest.k, self._first, self._checked
         )
         stream.finish()
+        stream.bytes_total = self._left
         if not self._checked:
             return
         (count,) = _COUNT.unpack(await stream.read_exactly(_COUNT.size))
@@ -132,6 +133,7 @@ class PieceReader:
         else:
             check_leaves(leaves, manifest.roots[self.number])
         self.leaves = leaves
+        stream.bytes_total += _COUNT.size + len(hashes)
 
     async def _next(self) -> None:
         if self._stream is None:

@@ -69,6 +69,7 @@ async def _renew(
     done: list[int] = []
     try:
         size, at = layout.piece_bytes(manifest.length), 0
+        senders.total = size
         while at < size and senders.alive:
             length = min(batch * layout.block, size - at)
             parts = await _made(means, gathering, manifest, at, length, [sender.number for sender in senders.alive])

@@ -34,10 +34,11 @@ class Sender:
         self._motion, self._clock, self._version, self._pieces = motion, clock, version, pieces
         self._stream: Stream | None = None
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, data: bytes, total: int) -> None:
         if self._stream is None:
             # only now, so that all that belongs to a small piece travels at once
             self._stream = await self._motion.put(self.holder, self._version, self.number, self._pieces)
+            self._stream.bytes_total = total
         writing = started(self._stream.write(data))
         if not writing.called:
             what = f"supplier {self.holder.idurl} takes nothing:"
@@ -72,6 +73,8 @@ class Senders:
         path: str,
     ) -> None:
         self._clock = clock
+        #: Bytes of each piece, -1 while that is not known.
+        self.total = -1
         self.alive = [Sender(motion, clock, holder, version, number, pieces) for number, holder in receivers.items()]
         #: Why the others were dropped, by number of the piece.
         self.errors: dict[int, BitDustError] = {}
@@ -83,7 +86,7 @@ class Senders:
         """
         The next bytes of every piece, by number; returns when all were handed on.
         """
-        await self._each([sender.write(parts[sender.number]) for sender in self.alive])
+        await self._each([sender.write(parts[sender.number], self.total) for sender in self.alive])
 
     async def commit(self, manifest: bytes, enough: int = 0) -> list[int]:
         """

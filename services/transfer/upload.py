@@ -296,6 +296,8 @@ class Upload:
                     coming = started(means.workers.run(sealing.next))
                     if not self.block_number and self.item.kind == "file":
                         await check_room(means.motion, receivers.values(), sealing.layout, sealing.expected)
+                if self.item.kind == "file" and sealing.expected >= 0:
+                    senders.total = sealing.layout.piece_bytes(sealing.expected)
                 await senders.write(batch.pieces)
                 self.block_number += batch.segments
                 self.bytes_processed += len(batch.pieces[0]) * sealing.layout.k

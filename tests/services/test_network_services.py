@@ -181,6 +181,10 @@ class Shown(Parts):
         self.assertEqual(await gateway.connections_list(["tcp", "nonsense"]), [])
         [shown] = await gateway.streams_list(["memory"])
         self.assertEqual((shown["type"], shown["bytes_current"]), ("out", 5))
+        self.assertEqual((shown["bytes_total"], shown["progress"]), (-1, ""))
+        a.router.sessions()[0].streams[0].bytes_total = 20
+        [shown] = await gateway.streams_list(["memory"])
+        self.assertEqual((shown["bytes_total"], shown["progress"]), (20, "25%"))
         [shown] = await theirs.streams_list()
         self.assertEqual((shown["type"], shown["bytes_current"]), ("in", 5))
         stats = await gateway.packets_stats()
