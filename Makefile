@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 CODE := automats transports services bitdust_node tests setup.py
 
-.PHONY: env demo test lint types bench draw clean
+.PHONY: env demo test lint types chaos bench draw clean
 
 env: $(READY)
 
@@ -26,6 +26,9 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+
+chaos: $(READY)
+	$(BIN)/python -m tests.chaos $(if $(ARGS),$(ARGS),--steps 5000 --minutes 50)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -1,0 +1,281 @@
+"""
+The chaos on real processes: kill -9, frozen processes, full and spoiled disks, while customers work.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bitdust_node.cli.devnet.devnet import Devnet
+from bitdust_node.cli.devnet.nodes import DevnetNode
+from bitdust_node.errors import BitDustError
+from bitdust_node.identity.document import Document
+from tests.chaos.books import Kept, good_pieces, harm, kept_by, readable, tolerable, tombstones_of, versions_of
+from tests.chaos.promises import Promises
+
+PATHS = ("a", "b", "docs/c", "docs/d")
+SIZES = (0, 5_000, 300_000, 3_000_000, 12_000_000)
+#: Seconds in which everything must have come to rest, and for one download.
+REST, DOWNLOAD = 240.0, 120.0
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The data folder of a process."""
+
+    name: str
+    base: Path
+
+
+class RealPlay:
+    """
+    suppliers, customers: how many processes. say: is told every step.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        folder: Path,
+        suppliers: int = 8,
+        customers: int = 2,
+        say: Callable[[str], object] = lambda text: None,
+    ) -> None:
+        self.dice = random.Random(seed)
+        self.say = say
+        self.checked = self.taken = 0
+        self._folder = folder
+        self._sources = folder / "sources"
+        self._sources.mkdir(parents=True)
+        self.network = Devnet(
+            folder / "network",
+            suppliers=suppliers,
+            customers=customers,
+            seeds=1,
+            key_size=1024,
+            needed_space="256 MB",
+            donated_space="1 GB",
+        )
+        self._suppliers: dict[str, DevnetNode] = {}
+        self._disks: dict[str, Disk] = {}
+        self._promises: dict[str, Promises] = {}
+        self._frozen: set[str] = set()
+        self._waiting: list[threading.Thread] = []
+        self._begun = time.monotonic()
+
+    def open(self, suppliers_number: int) -> None:
+        """Start all; customers hire so many suppliers."""
+        network = self.network
+        network.start()
+        for node in network.of_role("supplier"):
+            xml = node.client.result("identity_get", 30, include_xml_source=True)["xml"]
+            node_id = Document.parse(xml.encode()).node_id
+            self._suppliers[node_id] = node
+            self._disks[node_id] = Disk(node.name, Path(node.base))
+        for node in network.of_role("customer"):
+            self._promises[node.name] = Promises(Disk(node.name, Path(node.base)))
+            self._call(node, "config_set", key="services/customer/suppliers-number", value=str(suppliers_number))
+            network.await_hired(node)
+
+    def close(self) -> None:
+        self._thaw()
+        self.network.stop()
+
+    def run(self, seconds: float, every: int) -> None:
+        """
+        Steps for so long, a quiet point after every so many; raises `AssertionError` for a broken promise.
+        """
+        steps = (
+            *(self.upload,) * 10,
+            *(self.delete,) * 2,
+            *(self.kill_supplier,) * 3,
+            *(self.kill_customer,) * 1,
+            *(self.freeze,) * 2,
+            *(self.revive,) * 4,
+            *(self.spoil,) * 3,
+            *(self.fill_disk,) * 1,
+            *(self.replace,) * 1,
+        )
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.taken += 1
+            self._tell(self.dice.choice(steps)())
+            time.sleep(self.dice.choice((0.0, 0.02, 0.1, 0.5, 1.0)))
+            if self.taken % every == 0:
+                self.quiet()
+        self.quiet()
+
+    # steps
+
+    def upload(self) -> str:
+        node = self._customer()
+        promises = self._promises[node.name]
+        remote = self.dice.choice(PATHS)
+        source = self._sources / str(self.taken)
+        source.write_bytes(self.dice.randbytes(self.dice.choice(SIZES)))
+        promises.sources[remote].append(source)
+        self._call(node, "file_create", remote_path=remote, exist_ok=True)
+
+        def go() -> None:
+            try:
+                told = node.client.result(
+                    "file_upload_start", REST, local_path=str(source), remote_path=remote, wait_result=True
+                )
+            except BitDustError:
+                return  # killed, or the item was deleted meanwhile
+            path_id, _, name = told["version"].rpartition(":")[2].rpartition("/")
+            promises.reported[path_id, name] = source
+
+        self._beside(go)
+        return f"{node.name} uploads {remote}"
+
+    def delete(self) -> str:
+        node = self._customer()
+        promises = self._promises[node.name]
+        remote = self.dice.choice(PATHS)
+        promises.doubtful |= {version.path_id for version in versions_of(promises.customer) if version.path == remote}
+        told = self._call(node, "file_delete", remote_path=remote)
+        if told:
+            promises.delete(told["path_id"].rpartition(":")[2])
+        return f"{node.name} deletes {remote}{'' if told else ' in vain'}"
+
+    def kill_supplier(self) -> str:
+        return self._kill(self.dice.choice(list(self._suppliers.values())))
+
+    def kill_customer(self) -> str:
+        return self._kill(self._customer())
+
+    def revive(self) -> str:
+        dead = [node for node in self._all() if not node.running]
+        if not dead:
+            return "nobody to revive"
+        node = self.dice.choice(dead)
+        self.network.revive(node.name)
+        return f"{node.name} is started"
+
+    def freeze(self) -> str:
+        """As a link that is cut: nothing comes, and nobody says so."""
+        node = self.dice.choice(list(self._suppliers.values()))
+        node.signal(signal.SIGSTOP)
+        self._frozen.add(node.name)
+        return f"{node.name} is frozen"
+
+    def spoil(self) -> str:
+        disk = self.dice.choice(list(self._disks.values()))
+        pieces = kept_by(disk)
+        if not pieces:
+            return f"{disk.name} keeps nothing"
+        piece = self.dice.choice(pieces)
+        if not self._tolerable(lambda kept: kept != piece):
+            return f"a piece of {disk.name} is needed"
+        harm(disk, piece, self.dice)
+        return f"{disk.name} has a wrong piece {piece.index} of {piece.version.hex()[:8]}"
+
+    def fill_disk(self) -> str:
+        node = self.dice.choice(list(self._suppliers.values()))
+        if node.name not in self._frozen:
+            self._call(node, "config_set", key="services/supplier/donated-space", value="1 MB")
+        return f"{node.name} has no room"
+
+    def replace(self) -> str:
+        node = self._customer()
+        position = self.dice.randrange(2)
+        self._call(node, "supplier_change", position=position)
+        return f"{node.name} replaces supplier {position}"
+
+    # quiet points
+
+    def quiet(self) -> None:
+        """
+        Let everything recover, and ask for all that was promised.
+        """
+        self._thaw()
+        for node in self._all():
+            if not node.running:
+                self.network.revive(node.name)
+        for node in self._suppliers.values():
+            self._call(node, "config_set", key="services/supplier/donated-space", value="1 GB")
+        for thread in self._waiting:
+            thread.join(REST)
+        self._waiting.clear()
+        end = time.monotonic() + REST
+        while unrest := self._unrest():
+            if time.monotonic() > end:
+                raise AssertionError(f"after {REST:g} s: {unrest}")
+            time.sleep(0.2)
+        for node in self.network.of_role("customer"):
+            for version in self._promises[node.name].settle():
+                target = self._folder / "came" / f"{node.name}-{version.id.hex()}"
+                told = node.client.result(
+                    "file_download_start",
+                    DOWNLOAD,
+                    remote_path=f"{version.path}#{version.name}",
+                    destination_path=str(target),
+                    wait_result=True,
+                )
+                self._promises[node.name].check(version, Path(told["local_path"]))
+                shutil.rmtree(target)
+                self.checked += 1
+        self._tell(f"quiet, {self.checked} downloads compared")
+
+    def _unrest(self) -> str:
+        good = good_pieces(self._disks)
+        for node in self.network.of_role("customer"):
+            disk = self._promises[node.name].customer
+            hired = self._call(node, "suppliers_list")
+            if not hired or any(one["supplier_state"] != "CONNECTED" for one in hired):
+                return f"{node.name} is not connected to all suppliers"
+            uploads = self._call(node, "files_uploads")
+            if uploads is None or uploads["running"] or uploads["pending"]:
+                return f"{node.name} has uploads"
+            if tombstones_of(disk):
+                return f"{node.name} has tombstones"
+            for version in versions_of(disk):
+                if version.state != "ready" or version.missing:
+                    return f"{node.name} lacks pieces of {version.path} {version.name}: {version.holders}"
+                if len(readable(version, good)) < version.k:
+                    return f"{node.name} can not read {version.path} {version.name}"
+        return ""
+
+    # small things
+
+    def _tolerable(self, stays: Callable[[Kept], bool]) -> bool:
+        return tolerable(self._disks, [promises.customer for promises in self._promises.values()], stays)
+
+    def _kill(self, node: DevnetNode) -> str:
+        if node.running:
+            self.network.kill(node.name)
+            self._frozen.discard(node.name)
+        return f"{node.name} is killed"
+
+    def _thaw(self) -> None:
+        for name in self._frozen:
+            self.network.node(name).signal(signal.SIGCONT)
+        self._frozen.clear()
+
+    def _call(self, node: DevnetNode, method: str, **arguments: object) -> object:
+        """The result of a method, None if the node is dead or does not want to."""
+        try:
+            return node.client.result(method, 20, **arguments)
+        except BitDustError:
+            return None
+
+    def _beside(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        self._waiting.append(thread)
+
+    def _customer(self) -> DevnetNode:
+        return self.dice.choice(self.network.of_role("customer"))
+
+    def _all(self) -> list[DevnetNode]:
+        return self.network.of_role("supplier", "customer")
+
+    def _tell(self, text: str) -> None:
+        self.say(f"{self.taken:5} {time.monotonic() - self._begun:8.1f} s  {text}")
