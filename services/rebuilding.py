@@ -24,6 +24,9 @@ from services.transfer.rebuild import rebuild
 
 #: Seconds after something was lost or a supplier came or went, and between rounds while something is missing.
 SOON, AGAIN = 2.0, 60.0
+#: Seconds between rounds while nothing is known to be missing: an upload that was under way may have stored its piece
+#: at a supplier that was dismissed meanwhile.
+IDLE = 300.0
 #: Seconds that a version that could not be completed rests while no supplier comes: at first, and at most.
 REST_FIRST, REST_LONGEST = 15.0, 3600.0
 #: Events after which a piece may be missing that was not before.
@@ -47,6 +50,7 @@ class Rebuilding(Service):
         self._tasks = Tasks("rebuilding")
         self._undo: list[Callable[[], None]] = []
         self._planned: DelayedCall | None = None
+        self._at = 0.0
         #: Versions that rest: until when, and for how long.
         self._resting: dict[bytes, tuple[float, float]] = {}
         #: True while a round runs.
@@ -97,12 +101,17 @@ class Rebuilding(Service):
             self.soon()
 
     def _plan(self, seconds: float) -> None:
+        at = self._clock.seconds() + seconds
         if self._planned is not None and self._planned.active():
+            if self._at <= at:
+                return
             self._planned.cancel()
-        self._planned = self._clock.callLater(seconds, self._begin)
+        self._at, self._planned = at, self._clock.callLater(seconds, self._begin)
 
     def _begin(self) -> None:
-        if not self.busy:
+        if self.busy:
+            self._plan(SOON)
+        else:
             self._tasks.spawn("rebuild", self._round())
 
     async def _round(self) -> None:
@@ -118,7 +127,9 @@ class Rebuilding(Service):
                     await self._rebuild_one(version.id)
         finally:
             self._turn(False)
-        if versions:
+        if not versions:
+            self._plan(IDLE)
+        else:
             # those that rest may not be ready before long
             ready = min((until for until, _ in self._resting.values()), default=0.0) - self._clock.seconds()
             self._plan(max(SOON, min(AGAIN, ready)))

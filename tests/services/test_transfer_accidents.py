@@ -14,7 +14,7 @@ from bitdust_node.wire.storage import LEASE_REQUEST, PIECE_COMMIT, PIECE_LIST, L
 from services import list_files
 from services.customer import Customer
 from services.list_files import ListFiles
-from services.rebuilding import REST_FIRST, Rebuilding
+from services.rebuilding import IDLE, REST_FIRST, Rebuilding
 from services.supplying.store import LocalFolder
 from services.transfer.sending import STALL_TIME
 from tests.services.grid import Member
@@ -77,6 +77,15 @@ class Liars(UploadCase):
         for member in self.suppliers[2:]:
             member.node.die()
         self.assertEqual(self.download("x", "again").read_bytes(), path.read_bytes())
+
+    def test_what_went_missing_without_a_word_is_made_anew(self) -> None:
+        path = self.make_file(1000)
+        self.run_now(self.begin(path, "x"))
+        self.clock.advance(10)
+        # as when an upload ends at a supplier that is being replaced
+        self.run_now(self.customer.catalog.departures.leave(self.suppliers[2].node.node_id))
+        self.assertEqual(self.info("x")["versions"][0]["delivered"], "75%")
+        self.until(lambda: self.info("x")["versions"][0]["delivered"] == "100%", seconds=IDLE + 10, step=1)
 
     def test_a_list_without_end(self) -> None:
         self.patch(list_files, "UNKNOWN_LIMIT", 5)
