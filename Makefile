@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 CODE := automats transports services bitdust_node tests setup.py
 
-.PHONY: env demo test lint types chaos bench draw clean
+.PHONY: env demo test fuzz lint types chaos bench draw document clean
 
 env: $(READY)
 
@@ -19,6 +19,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+# the same as in `make test`, twenty times as much of it, and every boundary of every argument
+fuzz: $(READY)
+	FUZZ=20 $(BIN)/python -m pytest tests/contract/test_fuzz.py $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check $(CODE)
@@ -35,6 +39,9 @@ bench: $(READY)
 
 draw: $(READY)
 	$(BIN)/python -m automats.drawing
+
+document: $(READY)
+	$(BIN)/python -m bitdust_node.api.document
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/.cache

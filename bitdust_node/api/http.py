@@ -346,7 +346,7 @@ class ApiRequest(Request):
 
 def _unwrapped(body: dict[str, Any], name: str) -> Any:
     """A body whose only key is the parameter itself is the documented form, else all of it is the argument."""
-    return body[name] if set(body) == {name} and isinstance(body[name], dict | None) else body
+    return body[name] if set(body) == {name} else body
 
 
 def _missing(verb: str, names: list[str], given: bool) -> str:
