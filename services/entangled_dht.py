@@ -15,9 +15,11 @@ from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
 from bitdust_node.dht.contact import Contact
 from bitdust_node.dht.exchange import failure_of
-from bitdust_node.dht.ids import ID_BYTES, LAYERS, random_id
+from bitdust_node.dht.ids import ALPHA, ID_BYTES, LAYERS, K, random_id
 from bitdust_node.dht.node import DhtNode
-from bitdust_node.dht.records import RULES
+from bitdust_node.dht.pace import LONGEST_WAIT
+from bitdust_node.dht.records import LONGEST, RULES
+from bitdust_node.dht.upkeep import IDLE
 from bitdust_node.errors import BitDustError, Invalid
 from bitdust_node.identity.me import Me
 from bitdust_node.service import Service
@@ -79,7 +81,20 @@ class EntangledDht(Service):
         await self._reopen()
 
     def network_configuration(self) -> dict[str, Any] | None:
-        return {"udp_port": self.node.port, "dht_id": self.node.id.hex(), "layers": self.node.layers}
+        words = [word for word in self._config.words(_SEEDS) if word != "genesis"]
+        seeds = [word.rpartition(":") for word in words]
+        return {
+            "udp_port": self.node.port,
+            "dht_id": self.node.id.hex(),
+            "layers": self.node.layers,
+            "known_nodes": [{"host": host, "udp_port": int(port)} for host, _, port in seeds if port.isdigit()],
+            "bucket_size": K,
+            "parallel_calls": ALPHA,
+            "default_age": LONGEST,
+            "max_age": LONGEST,
+            "refresh_timeout": int(IDLE),
+            "rpc_timeout": int(LONGEST_WAIT),
+        }
 
     @method("GET", "/dht/node/find/v1", "GET /d/n/f", needs=_NEEDS, accept={"node_id_64": ("dht_id",)})
     async def dht_node_find(self, node_id_64: str | None = None, layer_id: int = 0) -> dict[str, Any]:

@@ -96,8 +96,18 @@ class IdentityPropagate(Service):
         return (self._model,)
 
     def network_configuration(self) -> dict[str, Any] | None:
+        if not self._me.has_identity:
+            return None
         document = self._me.document
-        return {"sources": list(document.sources), "contacts": list(document.contacts), "revision": document.revision}
+        return {
+            "known_servers": self._config.words(f"{OPTIONS}/known-servers"),
+            "preferred_servers": self._config.words(f"{OPTIONS}/preferred-servers"),
+            "min_servers": self._config.number(f"{OPTIONS}/min-servers"),
+            "max_servers": self._config.number(f"{OPTIONS}/max-servers"),
+            "sources": list(document.sources),
+            "contacts": list(document.contacts),
+            "revision": document.revision,
+        }
 
     @method("GET", "/friend/list/v1", "GET /fr/l")
     async def friends_list(self) -> list[dict[str, Any]]:

@@ -186,6 +186,13 @@ class DhtServiceTests(TestCase):
         users = await self.alice.lookup.random(8, 5)
         self.assertEqual(users, [self.bob.parts.me.idurl])
 
+    async def test_configuration(self) -> None:
+        shown = self.bob.dht.network_configuration()
+        assert shown is not None
+        host, _, port = self.alice.address.rpartition(":")
+        self.assertEqual(shown["known_nodes"], [{"host": host, "udp_port": int(port)}])
+        self.assertEqual((self.alice.dht.network_configuration() or {})["known_nodes"], [])
+
     async def test_a_taken_port_is_replaced_in_the_option(self) -> None:
         carol = Side(self, **{SEEDS: self.alice.address, PORT: self.alice.dht.node.port})
         await carol.start()

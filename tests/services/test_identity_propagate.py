@@ -63,6 +63,13 @@ class PropagateTests(TestCase):
         await changed
         self.assertEqual(self.parts.me.document.contacts, ("tcp://127.0.0.1:7004",))
 
+    async def test_configuration(self) -> None:
+        self.parts.config.set("services/identity-propagate/known-servers", "id-a.example:8084, id-b.example")
+        shown = self.service.network_configuration()
+        assert shown is not None
+        self.assertEqual(shown["known_servers"], ["id-a.example:8084", "id-b.example"])
+        self.assertEqual(shown["sources"], [self.parts.me.idurl])
+
     async def test_dead_servers_do_not_keep_it_from_starting(self) -> None:
         await self.server.close()
         await self.service.start()

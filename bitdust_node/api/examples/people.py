@@ -29,6 +29,7 @@ IDENTITIES: tuple[Example, ...] = (
     Example(
         "identity_backup",
         {"destination_filepath": "/home/alice/alice.key"},
+        again="error writing to /home/alice/alice.key: it exists already",
         refusals=(
             Refusal(
                 "the file can not be written", {"destination_filepath": "/home/nowhere/alice.key"}, "error writing to"
