@@ -16,6 +16,7 @@ from bitdust_node.errors import Invalid, NotFound
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import KeyId, RemotePath
 from bitdust_node.paths import DataFolder
+from bitdust_node.router.router import Router
 from bitdust_node.service import Service
 from services.catalog.catalog import Catalog
 from services.catalog.deleting import Deletions
@@ -52,12 +53,13 @@ class BackupDb(Service):
         me: Me,
         config: Config,
         folder: DataFolder,
+        router: Router,
         clock: Clock,
     ) -> None:
         self._list_files, self._catalog, self._running = list_files, catalog, running
         self._me, self._config, self._folder = me, config, folder
         #: Tells suppliers what is deleted.
-        self.deletions = Deletions(catalog, customer, motion, clock)
+        self.deletions = Deletions(catalog, customer, motion, router.contacts, clock)
 
     async def start(self) -> None:
         await self._catalog.open()

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from bitdust_node.clock import Clock, DelayedCall
 from bitdust_node.errors import BitDustError
 from bitdust_node.identity.names import NodeId
+from bitdust_node.router.contacts import Contacts
 from bitdust_node.tasks import Tasks
 from bitdust_node.wire.storage import VERSIONS_LIMIT
 from services.catalog.catalog import Catalog
@@ -29,8 +30,13 @@ class Deletions:
 
     log = Logger()
 
-    def __init__(self, catalog: Catalog, customer: Customer, motion: DataMotion, clock: Clock) -> None:
+    def __init__(
+        self, catalog: Catalog, customer: Customer, motion: DataMotion, contacts: Contacts, clock: Clock
+    ) -> None:
         self._catalog, self._customer, self._motion, self._clock = catalog, customer, motion, clock
+        self._contacts = contacts
+        #: Those that could not be told; they may be dismissed suppliers, which nothing else keeps in touch with.
+        self._missed: set[str] = set()
         self._tasks = Tasks("deletions")
         self._planned: DelayedCall | None = None
         self._at = 0.0
@@ -42,6 +48,7 @@ class Deletions:
     def start(self) -> None:
         self._tasks = Tasks("deletions")
         self._undo = [self._customer.observe(self.soon), self._catalog.errands.observe(self.soon)]
+        self._undo.append(self._contacts.observe(self._contact_changed))
         self.soon()
 
     async def stop(self) -> None:
@@ -58,6 +65,10 @@ class Deletions:
         There is something to tell, or somebody came whom it can be told.
         """
         self._plan(COLLECT)
+
+    def _contact_changed(self, node_id: NodeId, old: str, new: str) -> None:
+        if new == "CONNECTED" and node_id in self._missed:
+            self.soon()
 
     def _plan(self, seconds: float) -> None:
         at = self._clock.seconds() + seconds
@@ -82,16 +93,18 @@ class Deletions:
             self.soon()
 
     async def _tell(self) -> None:
-        left = False
+        missed = set()
         for node_id, idurl in await self._catalog.errands.buriers():
             link = self._customer.link_of(node_id)
             if link is not None and not link.connected:
                 # it will be told when it is connected
                 continue
-            left = not await self._tell_one(Holder(NodeId(node_id), idurl)) or left
-        if left:
+            if not await self._tell_one(Holder(NodeId(node_id), idurl)):
+                missed.add(node_id)
+        self._missed = missed
+        if missed:
             self._plan(self._delay)
-        self._delay = min(2 * self._delay, AGAIN_LONGEST) if left else AGAIN_FIRST
+        self._delay = min(2 * self._delay, AGAIN_LONGEST) if missed else AGAIN_FIRST
 
     async def _tell_one(self, holder: Holder) -> bool:
         while True:

@@ -14,6 +14,7 @@ from services.backup_db import BackupDb
 from services.backups import Backups
 from services.employer import Employer
 from services.restores import Restores
+from services.supplier import Supplier
 from tests.chaos.books import Kept, Pieces, good_pieces, harm, kept_by, tolerable, versions_of
 from tests.chaos.process import Process
 from tests.chaos.promises import Promises
@@ -43,6 +44,7 @@ class Steps:
         self._sources.mkdir(parents=True)
         self._made = 0
         self._deleting: set[int] = set()
+        self._rejected: set[str] = set()
         self._all: tuple[tuple[Callable[[], str], float], ...] = (
             (self.upload, 12),
             (self.download, 5),
@@ -61,6 +63,9 @@ class Steps:
             (self.empty_disk, 1),
             (self.replace, 1.5),
             (self.change_number, 0.7),
+            (self.reject, 0.3),
+            (self.donate_less, 0.7),
+            (self.bad_weather, 1),
         )
 
     def one(self) -> str:
@@ -200,8 +205,13 @@ class Steps:
         self.world.hang_up(a, b)
         return f"{a.name} and {b.name} are cut"
 
+    def bad_weather(self) -> str:
+        self.world.network.loss = self.dice.choice((0.0001, 0.001, 0.01))
+        return f"one of {1 / self.world.network.loss:.0f} packets ends its connection"
+
     def heal(self) -> str:
         self.world.heal()
+        self.world.network.loss = 0.0
         return "all links are there"
 
     def fill_disk(self) -> str:
@@ -210,10 +220,16 @@ class Steps:
         supplier.mind_the_disk()
         return f"the disk of {supplier.name} is full"
 
+    def donate_less(self) -> str:
+        supplier = self.dice.choice(self.world.suppliers)
+        supplier.set("services/supplier/donated-space", self.dice.choice(("1 MB", "20 MB")))
+        return f"{supplier.name} donates less"
+
     def empty_disk(self) -> str:
         for supplier in self.world.suppliers:
             supplier.full = False
             supplier.mind_the_disk()
+            supplier.set("services/supplier/donated-space", "1 GB")
         return "all disks have room"
 
     def corrupt(self) -> str:
@@ -244,6 +260,25 @@ class Steps:
         for path in supplier.base.glob("ledger.db*") if with_ledger else ():
             path.unlink()
         return f"{supplier.name} loses its pieces{' and its ledger' if with_ledger else ''}"
+
+    def reject(self) -> str:
+        supplier, customer = self.dice.choice(self.world.suppliers), self._customer()
+        if not supplier.alive or customer.name in self._rejected:
+            # more than one would leave too few suppliers, as it holds for days
+            return f"{supplier.name} rejects nobody"
+        if not self._tolerable(lambda kept: kept.supplier != supplier.name):
+            return f"{supplier.name} is needed"
+
+        self._rejected.add(customer.name)
+
+        async def go() -> None:
+            try:
+                await supplier.get(Supplier).customer_reject(customer.node.me.global_id)
+            except BitDustError:
+                return  # not a customer
+
+        self.world.act(go())
+        return f"{supplier.name} rejects {customer.name}"
 
     def good(self) -> Pieces:
         """

@@ -183,6 +183,19 @@ class UploadAccidents(UploadCase):
         self.until(lambda: stored_files(away) == 0)
         self.until(lambda: self.run_now(self.customer.catalog.errands.tombstones()) == [])
 
+    def test_delete_reaches_a_dismissed_supplier_as_soon_as_it_shows_itself(self) -> None:
+        self.run_now(self.begin(self.make_file(), "x"))
+        away = self.member_of(self.customer.get(Customer).links[3].node_id)
+        self.customer.config.set("services/customer/suppliers-number", "2")
+        self.until(lambda: len(self.customer.get(Customer).links) == 2)
+        away.node.die()
+        self.run_now(self.customer.get(BackupDb).file_delete("x"))
+        self.clock.advance(100)
+        self.assertEqual(stored_files(away), 1)
+        self.run_now(away.node.start())
+        self.run_now(away.services[0].ping(self.customer.node.node_id))
+        self.until(lambda: stored_files(away) == 0, seconds=5)
+
     def test_only_the_newest_versions_are_kept(self) -> None:
         # large enough to be files of their own at the suppliers
         texts = [text * 600_000 for text in (b"1", b"2", b"3")]
