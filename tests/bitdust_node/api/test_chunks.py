@@ -30,7 +30,7 @@ class Chunks(SynchronousTestCase):
 
     def test_there_and_back(self) -> None:
         data = os.urandom(200_000)
-        path = None
+        path = ""
         for start in range(0, len(data), 50_000):
             part = data[start : start + 50_000].decode("latin-1")
             told = self.ask("chunk_write", data=part, **({"path": path} if path else {}))["result"]
