@@ -14,31 +14,6 @@ import bitdust_node
 
 DOCS = Path(bitdust_node.__file__).resolve().parent.parent / "docs"
 
-#: Methods of the contract that no object answers yet.
-NOT_YET: frozenset[str] = frozenset(
-    {
-        "chunk_read",
-        "chunk_write",
-        "friend_add",
-        "friend_remove",
-        "friends_list",
-        "identity_backup",
-        "key_audit",
-        "key_get",
-        "key_share",
-        "key_state",
-        "network_reconnect",
-        "queue_consumers_list",
-        "queue_keepers_list",
-        "queue_peddlers_list",
-        "queue_producers_list",
-        "queues_list",
-        "service_health",
-        "user_observe",
-        "user_search",
-    }
-)
-
 #: Section (g): method, its parameters, its forms on HTTP.
 BEYOND: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "files_list": (

@@ -12,7 +12,7 @@ from bitdust_node.api import arguments
 from bitdust_node.api.parts import declared
 from bitdust_node.api.registry import Method
 from bitdust_node.plugins import plugins
-from tests.contract.contract import BEYOND, NOT_YET, Documented, documented, filled
+from tests.contract.contract import BEYOND, Documented, documented, filled
 
 #: Types of the contract by the types of the registry that take them.
 TYPES = {
@@ -40,8 +40,7 @@ class DeclarationsTest(SynchronousTestCase):
 
     def both(self) -> Iterator[tuple[Documented, Method]]:
         for wanted in documented():
-            if wanted.name in self.names and wanted.name not in NOT_YET:
-                yield wanted, self.registry.get(wanted.name)
+            yield wanted, self.registry.get(wanted.name)
 
     def none(self, found: list[str]) -> None:
         self.assertEqual(found, [], "\n" + "\n".join(found))
@@ -49,7 +48,7 @@ class DeclarationsTest(SynchronousTestCase):
     def test_every_method_is_there(self) -> None:
         wanted = {one.name for one in documented()} | set(BEYOND)
         self.assertEqual(len(documented()), 94)
-        self.assertEqual(wanted - self.names - NOT_YET, set())
+        self.assertEqual(wanted - self.names, set())
 
     def test_every_route_leads_to_its_method(self) -> None:
         wrong = []
@@ -113,7 +112,7 @@ class DeclarationsTest(SynchronousTestCase):
 
     def test_methods_beyond_the_documented_ones(self) -> None:
         wrong = []
-        for name in sorted(set(BEYOND) & self.names):
+        for name in sorted(BEYOND):
             parameters, routes = BEYOND[name]
             found = self.registry.get(name)
             wrong += [f"{name} has no {one}" for one in parameters if one not in found.accepted]

@@ -238,7 +238,7 @@ class SchemathesisTest(SynchronousTestCase):
 
     def run_it(self, phases: str, examples: int, *headers: str) -> None:
         asked = self.live.node("bob")
-        file = Path(self.mktemp())
+        file = Path(self.mktemp()).absolute().with_suffix(".json")
         file.write_text(json.dumps(asked.client.request("GET", "/openapi.json")))
         done = subprocess.run(
             [
