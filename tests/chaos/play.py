@@ -52,8 +52,12 @@ class Play:
         steps.heal()
         steps.empty_disk()
         for process in world.processes:
+            if process.alive and process.name in steps.choked:
+                # what a full disk kept it from clearing away it clears away at its start
+                world.run(process.end())
             if not process.alive:
                 world.run(process.begin())
+        steps.choked.clear()
         world.pass_time(60)
         world.until(self._unrest, REST, 10.0)
         self._raise_errors()

@@ -140,7 +140,7 @@ class Process(Member):
     """
     One node of the world: dies, and begins again over the same folder.
 
-    full: the disk takes no more pieces.
+    full: the disk takes nothing more.
     """
 
     def __init__(
@@ -210,12 +210,21 @@ class Process(Member):
         self._renew()
 
     def mind_the_disk(self) -> None:
-        """Tell the store of a supplier whether its disk is full."""
-        keeping = self.services[0].keeping if self.classes == (Supplier,) else None
-        if keeping is not None:
+        """Tell the store and the databases whether the disk is full."""
+        databases: list[Any] = [self.state_db]
+        if self.classes == (Supplier,):
+            keeping = self.services[0].keeping
+            if keeping is None:
+                return
             vars(keeping.store).pop("free", None)
             if self.full:
                 keeping.store.free = lambda: 0
+            databases.append(keeping.ledger._database)
+        else:
+            databases.append(self.catalog._database)
+        for database in databases:
+            if self.alive and database._connection is not None:
+                database._connection.execute(f"PRAGMA max_page_count = {1 if self.full else 2**32 - 2}")
 
     def _renew(self) -> None:
         self.graves.append((self.clock, self.node, self.assembly, self.services))

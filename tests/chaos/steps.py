@@ -45,6 +45,8 @@ class Steps:
         self._made = 0
         self._deleting: set[int] = set()
         self._rejected: set[str] = set()
+        #: Whose disk was full since the last quiet point.
+        self.choked: set[str] = set()
         self._all: tuple[tuple[Callable[[], str], float], ...] = (
             (self.upload, 12),
             (self.download, 5),
@@ -215,10 +217,11 @@ class Steps:
         return "all links are there"
 
     def fill_disk(self) -> str:
-        supplier = self.dice.choice(self.world.suppliers)
-        supplier.full = True
-        supplier.mind_the_disk()
-        return f"the disk of {supplier.name} is full"
+        process = self.dice.choice((*self.world.suppliers, *self.world.customers))
+        process.full = True
+        process.mind_the_disk()
+        self.choked.add(process.name)
+        return f"the disk of {process.name} is full"
 
     def donate_less(self) -> str:
         supplier = self.dice.choice(self.world.suppliers)
@@ -226,9 +229,10 @@ class Steps:
         return f"{supplier.name} donates less"
 
     def empty_disk(self) -> str:
+        for process in self.world.processes:
+            process.full = False
+            process.mind_the_disk()
         for supplier in self.world.suppliers:
-            supplier.full = False
-            supplier.mind_the_disk()
             supplier.set("services/supplier/donated-space", "1 GB")
         return "all disks have room"
 
