@@ -22,11 +22,13 @@ from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.storage import (
     LEASE_INFO,
     MANIFEST_GET,
+    PIECE_AUDIT,
     PIECE_COMMIT,
     PIECE_DELETE,
     PIECE_GET,
     PIECE_LIST,
     PIECE_PUT,
+    PieceAudit,
     PieceCommit,
     PieceDelete,
     PieceGet,
@@ -120,6 +122,15 @@ class DataMotion(Service):
         await self._know(holder)
         question = PieceGet(version, number, first, -1, leaves)
         return await self._router.open_stream(holder.node_id, PIECE_GET, question, window=_window(pieces))
+
+    async def audit(self, holder: Holder, version: bytes, number: int, blocks: Sequence[int]) -> Stream:
+        """
+        A stream of the proofs that blocks of a piece are there, in the order of `blocks`.
+        """
+        await self._know(holder)
+        return await self._router.open_stream(
+            holder.node_id, PIECE_AUDIT, PieceAudit(version, number, list(blocks)), window=WINDOW_MOST
+        )
 
     async def manifest(self, holder: Holder, version: bytes) -> bytes:
         """

@@ -13,6 +13,7 @@ from bitdust_node.api.models import Source
 from bitdust_node.clock import Clock, DelayedCall
 from bitdust_node.errors import BitDustError
 from bitdust_node.events import Event
+from bitdust_node.identity.names import NodeId
 from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
 from services.catalog.catalog import Catalog
@@ -21,6 +22,8 @@ from services.data_motion import DataMotion
 from services.models.rebuilder import RebuilderModel
 from services.transfer.means import Means
 from services.transfer.rebuild import rebuild
+from services.upkeep.audits import Audits
+from services.upkeep.standing import Standing
 
 #: Seconds after something was lost or a supplier came or went, and between rounds while something is missing.
 SOON, AGAIN = 2.0, 60.0
@@ -45,8 +48,18 @@ class Rebuilding(Service):
     soft: ClassVar[tuple[str, ...]] = ("backup_db",)
     needs_identity: ClassVar[bool] = True
 
-    def __init__(self, motion: DataMotion, customer: Customer, catalog: Catalog, means: Means, clock: Clock) -> None:
+    def __init__(
+        self,
+        motion: DataMotion,
+        customer: Customer,
+        catalog: Catalog,
+        means: Means,
+        audits: Audits,
+        standing: Standing,
+        clock: Clock,
+    ) -> None:
         self._motion, self._customer, self._catalog, self._means, self._clock = motion, customer, catalog, means, clock
+        self._audits, self._standing = audits, standing
         self._tasks = Tasks("rebuilding")
         self._undo: list[Callable[[], None]] = []
         self._planned: DelayedCall | None = None
@@ -60,6 +73,8 @@ class Rebuilding(Service):
     async def start(self) -> None:
         self._tasks = Tasks("rebuilding")
         await self._catalog.renewals.clear()
+        await self._standing.load()
+        self._audits.start(self.soon)
         self._undo = [self._customer.observe(self._changed), self._means.events.subscribe(self._heard)]
         self.soon()
 
@@ -69,6 +84,7 @@ class Rebuilding(Service):
         self._undo = []
         if self._planned is not None and self._planned.active():
             self._planned.cancel()
+        await self._audits.stop()
         await self._tasks.stop()
         self._turn(False)
 
@@ -91,6 +107,12 @@ class Rebuilding(Service):
         Look for missing pieces in a moment.
         """
         self._plan(SOON)
+
+    async def suspect(self, version: bytes, number: int, node_id: NodeId) -> bool:
+        """
+        A holder says that its piece of a version is bad: it is made anew. False if it is not who holds it.
+        """
+        return await self._audits.suspect(version, number, node_id)
 
     def _changed(self) -> None:
         self._resting.clear()

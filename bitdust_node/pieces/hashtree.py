@@ -51,9 +51,53 @@ def root(leaves: Iterable[bytes]) -> bytes:
     if not level:
         return sha256().digest()
     while len(level) > 1:
-        odd = level[-1:] if len(level) % 2 else []
-        level = [_pair(left, right) for left, right in zip(level[::2], level[1::2], strict=False)] + odd
+        level = _above(level)
     return level[0]
+
+
+def _above(level: list[bytes]) -> list[bytes]:
+    odd = level[-1:] if len(level) % 2 else []
+    return [_pair(left, right) for left, right in zip(level[::2], level[1::2], strict=False)] + odd
+
+
+def path(leaves: Iterable[bytes], at: int) -> list[bytes]:
+    """
+    The hashes beside the way from leaf number `at` up to the root, lowest first: with them the root can be computed
+    from that leaf alone.
+    """
+    level, found = list(leaves), []
+    while len(level) > 1:
+        if at ^ 1 < len(level):
+            found.append(level[at ^ 1])
+        level, at = _above(level), at // 2
+    return found
+
+
+def path_length(at: int, count: int) -> int:
+    """
+    How many hashes `path` has for leaf `at` of `count`.
+    """
+    length = 0
+    while count > 1:
+        length += at ^ 1 < count
+        at, count = at // 2, (count + 1) // 2
+    return length
+
+
+def check_path(block: Buffer, at: int, count: int, beside: Sequence[bytes], expected: bytes) -> None:
+    """
+    `Corrupt` when this is not block number `at` of the `count` blocks under a root.
+    """
+    found, number, rest = leaf(block), at, list(reversed(beside))
+    while count > 1:
+        if at ^ 1 < count:
+            if not rest:
+                raise Corrupt(f"the way from block {number} to the root is too short")
+            other = rest.pop()
+            found = _pair(other, found) if at & 1 else _pair(found, other)
+        at, count = at // 2, (count + 1) // 2
+    if rest or found != expected:
+        raise Corrupt(f"block {number} does not match the root of its piece")
 
 
 def check_leaves(leaves: Sequence[bytes], expected: bytes) -> None:

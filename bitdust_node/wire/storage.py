@@ -17,6 +17,8 @@ from bitdust_node.wire.command import Command, Nothing
 #: Versions that one question may name, and entries that one answer may bring.
 VERSIONS_LIMIT = 1000
 LIST_LIMIT = 500
+#: Blocks that one audit may ask for.
+AUDIT_LIMIT = 8
 
 Version = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Index = Annotated[int, Meta(ge=0, le=255)]
@@ -78,6 +80,16 @@ class PieceGet(msgspec.Struct, frozen=True, array_like=True):
     first: Blocks = 0
     count: Annotated[int, Meta(ge=-1, le=1 << 40)] = -1
     leaves: bool = False
+
+
+class PieceAudit(msgspec.Struct, frozen=True, array_like=True):
+    """
+    Prove that these blocks of a piece are there: for each comes the way from its hash to the root, and the block.
+    """
+
+    version: Version
+    index: Index
+    blocks: Annotated[list[Blocks], Meta(min_length=1, max_length=AUDIT_LIMIT)]
 
 
 class PieceDelete(msgspec.Struct, frozen=True, array_like=True):
@@ -150,6 +162,7 @@ LEASE_INFO = Command("lease.info", Nothing, LeaseState)
 PIECE_PUT = Command("piece.put", PieceName, Nothing, stream=True)
 PIECE_COMMIT = Command("piece.commit", PieceCommit, PieceStored, limit=MANIFEST_LIMIT + 1024)
 PIECE_GET = Command("piece.get", PieceGet, Nothing, stream=True)
+PIECE_AUDIT = Command("piece.audit", PieceAudit, Nothing, stream=True)
 PIECE_DELETE = Command("piece.delete", PieceDelete, PieceDeleted, limit=32 * VERSIONS_LIMIT)
 PIECE_LIST = Command("piece.list", PieceListQuestion, PieceListAnswer)
 MANIFEST_GET = Command("manifest.get", VersionName, ManifestAnswer)

@@ -42,6 +42,22 @@ class Departures:
         await self._move(node_id, "stored", "lost")
         await self._move(node_id, "leaving", "lost")
 
+    async def one_stored(self, node_id: str, start: bytes) -> tuple[bytes, int] | None:
+        """
+        Version and number of one piece that a supplier has acknowledged: that of the first version from `start` on. As
+        the ids of versions are random, so is the choice if `start` is.
+        """
+        query = "SELECT version, number FROM pieces WHERE node_id = ? AND version >= ? AND state = 'stored'"
+
+        def look(c: sqlite3.Connection) -> tuple[bytes, int] | None:
+            for begin in (start, b""):
+                row = c.execute(f"{query} ORDER BY version LIMIT 1", (node_id, begin)).fetchone()
+                if row is not None:
+                    return bytes(row[0]), int(row[1])
+            return None
+
+        return await self._database.read(look)
+
     async def needed(self, node_id: str) -> bool:
         """
         True while the catalog counts on anything that this node keeps.

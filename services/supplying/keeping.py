@@ -25,6 +25,7 @@ from bitdust_node.wire.storage import (
     LEASE_REQUEST,
     MANIFEST_GET,
     MANIFEST_LIST,
+    PIECE_AUDIT,
     PIECE_COMMIT,
     PIECE_DELETE,
     PIECE_GET,
@@ -42,6 +43,7 @@ from bitdust_node.wire.storage import (
     PieceStored,
     VersionName,
 )
+from services.supplying.audits import Proofs
 from services.supplying.gets import Gets
 from services.supplying.leases import Leases
 from services.supplying.ledger import Ledger
@@ -58,6 +60,7 @@ COMMANDS = (
     PIECE_PUT,
     PIECE_COMMIT,
     PIECE_GET,
+    PIECE_AUDIT,
     PIECE_DELETE,
     PIECE_LIST,
     MANIFEST_GET,
@@ -110,6 +113,7 @@ class Keeping:
             self._tasks,
         )
         self._gets = Gets(store, self.ledger, self.leases, self.transfers, workers, clock)
+        self._proofs = Proofs(store, self.ledger, self.leases, self.transfers, workers, clock)
 
     async def start(self) -> None:
         """
@@ -138,6 +142,7 @@ class Keeping:
         router.serve_stream(PIECE_PUT, self._puts.take)
         router.serve(PIECE_COMMIT, self.commit)
         router.serve_stream(PIECE_GET, self._gets.send)
+        router.serve_stream(PIECE_AUDIT, self._proofs.send)
         router.serve(PIECE_DELETE, self.delete)
         router.serve(PIECE_LIST, self.pieces)
         router.serve(MANIFEST_GET, self.manifest)

@@ -7,7 +7,16 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust_node.errors import Corrupt
-from bitdust_node.pieces.hashtree import check_blocks, check_leaves, leaf, leaves_of, root
+from bitdust_node.pieces.hashtree import (
+    check_blocks,
+    check_leaves,
+    check_path,
+    leaf,
+    leaves_of,
+    path,
+    path_length,
+    root,
+)
 
 
 def by_the_book(blocks: list[bytes]) -> bytes:
@@ -47,3 +56,16 @@ class Tree(SynchronousTestCase):
             check_blocks(wrong, 300, leaves)
         self.assertIn("block 2", str(caught.exception))
         self.assertRaises(Corrupt, check_blocks, piece + b"more" * 100, 300, leaves)
+
+    @given(st.integers(1, 70), st.data())
+    def test_one_block_is_proved_by_its_way_to_the_root(self, count: int, data: st.DataObject) -> None:
+        blocks = [bytes([number]) for number in range(count)]
+        at = data.draw(st.integers(0, count - 1))
+        top, beside = by_the_book(blocks), path(map(leaf, blocks), at)
+        self.assertEqual(len(beside), path_length(at, count))
+        check_path(blocks[at], at, count, beside, top)
+        self.assertRaises(Corrupt, check_path, b"other", at, count, beside, top)
+        self.assertRaises(Corrupt, check_path, blocks[at], at, count, [*beside, top], top)
+        if beside:
+            self.assertRaises(Corrupt, check_path, blocks[at], at, count, beside[:-1], top)
+            self.assertRaises(Corrupt, check_path, blocks[at], at, count, [top, *beside[1:]], top)

@@ -1,0 +1,3 @@
+"""
+Upkeep of what is stored: suppliers are audited and judged, and replaced when they are gone.
+"""
