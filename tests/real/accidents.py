@@ -10,6 +10,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -142,8 +143,13 @@ class AccidentCase(SynchronousTestCase):
 
     def pieces(self, node: DevnetNode) -> list[Path]:
         """The files of pieces on the disk of a supplier, newest last."""
-        found = [path for path in (Path(node.base) / "pieces").rglob("*") if path.is_file()]
-        return sorted(found, key=lambda path: path.stat().st_mtime_ns)
+        found = {}
+        for path in (Path(node.base) / "pieces").rglob("*"):
+            # the supplier goes on: a file may be gone between the listing and the look at it
+            with suppress(FileNotFoundError):
+                if path.is_file():
+                    found[path] = path.stat().st_mtime_ns
+        return sorted(found, key=found.__getitem__)
 
     def assert_nobody_stumbled(self) -> None:
         """All processes answer, and no log tells of a defect."""
