@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -140,19 +141,20 @@ class ExamplesTest(SynchronousTestCase):
 
     def test_websockets(self) -> None:
         connections: dict[Path, websockets.sync.client.ClientConnection] = {}
+        with ExitStack() as open_ones:
 
-        def call(asked: Asked, text: str) -> dict[str, Any]:
-            if asked.base not in connections or "process_" in text:
-                connections[asked.base] = websockets.sync.client.connect(asked.ws_url, max_size=None, close_timeout=1)
-                self.addCleanup(connections[asked.base].close)
-            connections[asked.base].send(asked.real(text))
-            for message in connections[asked.base]:
-                told: dict[str, Any] = json.loads(message)
-                if told["type"] == "api_call":
-                    return answer_of(told)
-            raise AssertionError("no answer")
+            def call(asked: Asked, text: str) -> dict[str, Any]:
+                if asked.base not in connections or "process_" in text:
+                    connection = websockets.sync.client.connect(asked.ws_url, max_size=None, close_timeout=1)
+                    connections[asked.base] = open_ones.enter_context(connection)
+                connections[asked.base].send(asked.real(text))
+                for message in connections[asked.base]:
+                    told: dict[str, Any] = json.loads(message)
+                    if told["type"] == "api_call":
+                        return answer_of(told)
+                raise AssertionError("no answer")
 
-        self.run_all("websockets", "json:", call)
+            self.run_all("websockets", "json:", call)
 
     def test_command_line(self) -> None:
         def call(asked: Asked, text: str) -> dict[str, Any]:
