@@ -17,19 +17,21 @@ from bitdust_node.clock import Clock, DelayedCall
 from bitdust_node.config.config import Config
 from bitdust_node.errors import BitDustError, Conflict, NotFound
 from bitdust_node.events import Events
+from bitdust_node.identity.document import Document
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.router.router import Router
 from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
 from bitdust_node.waiting import sleep, within
-from bitdust_node.wire.storage import LEASE_REQUEST, LeaseQuestion
+from bitdust_node.wire.storage import LEASE_REQUEST, LeaseAnswer, LeaseQuestion
 from services.customer import Customer
 from services.hiring.family import Announcement, Families
 from services.hiring.link import SupplierLink
 from services.hiring.search import CANDIDATE_TIME, Search, Take
 from services.nodes_lookup import NodesLookup
 from services.supplier import Supplier
+from services.upkeep.absences import Absences
 
 #: The layer of the DHT where suppliers are found.
 SUPPLIERS_LAYER = 3
@@ -56,6 +58,7 @@ class Employer(Service):
         lookup: NodesLookup,
         supplier: Supplier,
         families: Families,
+        absences: Absences,
         router: Router,
         resolver: Resolver,
         me: Me,
@@ -65,7 +68,7 @@ class Employer(Service):
         clock: Clock,
     ) -> None:
         self._customer, self._lookup, self._router, self._resolver = customer, lookup, router, resolver
-        self._supplier = supplier
+        self._supplier, self._absences = supplier, absences
         self._me, self._config, self._events, self._clock = me, config, events, clock
         self._automats = automats
         self._tasks = Tasks("employer")
@@ -87,6 +90,7 @@ class Employer(Service):
             self._customer.observe(self._look),
             self._me.on_change(self._announcement.look),
         ]
+        await self._absences.start(self._replace_gone)
         self._announcement.start()
         self._feed(Input.START)
 
@@ -97,6 +101,7 @@ class Employer(Service):
         machine, self._machine = self._machine, None
         if machine is not None:
             machine.feed(Input.STOP)
+        await self._absences.stop()
         await self._tasks.stop()
         await self._announcement.stop()
         self._replacing.clear()
@@ -200,7 +205,7 @@ class Employer(Service):
             raise Conflict(f"supplier {old} is being replaced already")
         self._replacing.add(at)
         if not new_supplier_id:
-            self._tasks.spawn(f"replace supplier {old}", self._replace_by_any(link))
+            self._tasks.spawn(f"replace supplier {old}", self._replace_by_any(link, lambda: True))
             return Answer(message=f"supplier {old} will be replaced by a new one")
         try:
             new = await within(self._clock, CANDIDATE_TIME, self._replace_by(link, new_supplier_id), new_supplier_id)
@@ -231,13 +236,25 @@ class Employer(Service):
         await self._customer.replace(link.hired.position, document, answer)
         return document.global_id
 
-    async def _replace_by_any(self, link: SupplierLink) -> None:
+    def _replace_gone(self, link: SupplierLink, wished: Callable[[], bool]) -> None:
+        """A supplier is away for too long."""
+        if link.hired.position not in self._replacing:
+            self._replacing.add(link.hired.position)
+            self._tasks.spawn(f"replace supplier {link.global_id}", self._replace_by_any(link, wished))
+
+    async def _replace_by_any(self, link: SupplierLink, wished: Callable[[], bool]) -> None:
         """Goes on until somebody was found, or nobody is wanted any more."""
         at, delay = link.hired.position, AGAIN_FIRST
+
+        async def take(position: int, document: Document, answer: LeaseAnswer) -> None:
+            if not wished():
+                raise Conflict(f"supplier {link.global_id} is back meanwhile")
+            await self._customer.replace(position, document, answer)
+
         try:
-            while self._customer.links.get(at) is link:
+            while self._customer.links.get(at) is link and wished():
                 try:
-                    await self._find([at], self._customer.replace)
+                    await self._find([at], take)
                 except BitDustError as error:
                     self.log.info("no new supplier in the place of {old}: {error}", old=link.global_id, error=error)
                 if self._customer.links.get(at) is link:
