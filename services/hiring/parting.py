@@ -4,9 +4,11 @@ Suppliers that were dismissed: their leases end when nothing is needed of them a
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from bitdust_node.clock import Clock
@@ -60,6 +62,8 @@ class Partings:
         self._db, self._catalog = state_db, catalog
         self._router, self._resolver, self._clock = router, resolver, clock
         self._tasks = Tasks("partings")
+        # nobody is told that his lease ends while he is being hired again
+        self._turns: defaultdict[NodeId, DeferredLock] = defaultdict(DeferredLock)
 
     async def start(self, hired: Collection[NodeId]) -> None:
         """
@@ -88,22 +92,29 @@ class Partings:
         """
         A supplier is hired (again).
         """
-        await self._forget(node_id)
-        await self._catalog.departures.stay(node_id)
+        await self._turns[node_id].run(self._undo, node_id)
 
     async def look(self) -> None:
         """
         One round over all that are dismissed.
         """
-        now = self._clock.seconds()
         for parting in await self._all():
-            if parting.replaced:
-                # an upload that was under way may have stored something there meanwhile
-                await self._catalog.departures.leave(parting.node_id)
-            if await self._catalog.departures.needed(parting.node_id):
-                continue
-            if await self._told(parting) or now - parting.since > LONGEST:
-                await self._forget(parting.node_id)
+            await self._turns[parting.node_id].run(self._look_at, parting)
+
+    async def _undo(self, node_id: NodeId) -> None:
+        await self._forget(node_id)
+        await self._catalog.departures.stay(node_id)
+
+    async def _look_at(self, parting: Parting) -> None:
+        if parting not in await self._all():
+            return  # hired again since the round began
+        if parting.replaced:
+            # an upload that was under way may have stored something there meanwhile
+            await self._catalog.departures.leave(parting.node_id)
+        if await self._catalog.departures.needed(parting.node_id):
+            return
+        if await self._told(parting) or self._clock.seconds() - parting.since > LONGEST:
+            await self._forget(parting.node_id)
 
     async def _told(self, parting: Parting) -> bool:
         try:

@@ -107,6 +107,25 @@ class HiringTest(GridCase):
             [one["position"] for one in self.run_now(self.customer.get(Customer).suppliers_list())], [0, 1, 2, 3]
         )
 
+    def test_hired_again_while_the_dismissed_are_told(self) -> None:
+        self.until(self.hired)
+        links = self.customer.get(Customer).links
+        silent, other = (self.member_of(links[at].node_id) for at in (2, 3))
+        self.customer.config.set("services/customer/suppliers-number", "2")
+        self.until(lambda: len(links) == 2)
+        # the first one does not answer: telling it takes until long after the second one is hired again
+        self.clock.advance(30)
+        everybody = [self.customer, *self.suppliers]
+        self.network.part([one.node.name for one in everybody if one is not silent], [silent.node.name])
+        self.customer.node.network.cut(silent.node.name)
+        self.clock.advance(31)
+        self.customer.lookup.users = [other.node.me.idurl]
+        self.customer.config.set("services/customer/suppliers-number", "4")
+        self.until(lambda: self.customer.get(Customer).link_of(other.node.node_id) is not None, seconds=5)
+        self.clock.advance(120)
+        self.assertEqual(len(other.services[0].leases()), 1)
+        self.assertEqual(other.node.events.counts["existing-customer-terminated"], 0)
+
     def test_space(self) -> None:
         self.until(self.hired)
         told = self.run_now(self.customer.get(Customer).space_consumed())
