@@ -53,7 +53,12 @@ class World:
             make(
                 1 + at,
                 f"customer-{at}",
-                {"services/customer/suppliers-number": "4", "services/customer/needed-space": "64 MB"},
+                {
+                    "services/customer/suppliers-number": "4",
+                    "services/customer/needed-space": "64 MB",
+                    # shorter than the longest pauses, so that the dead are replaced sometimes
+                    "services/employer/replacement-grace-hours": "0.15",
+                },
             )
             for at in range(CUSTOMERS)
         ]
