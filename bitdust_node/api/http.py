@@ -4,15 +4,12 @@ The HTTP face of the API, on this machine only. Every answer has status 200; suc
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from io import BytesIO
 from time import perf_counter
 from typing import Any
-from urllib.parse import parse_qsl, unquote
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IAddress, IListeningPort
 from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
@@ -22,14 +19,16 @@ from twisted.web.http_headers import Headers
 
 from bitdust_node.api.access import INTERFACE, local_host, local_origin
 from bitdust_node.api.docs_page import HEADERS, DocsPage, PageFile
+from bitdust_node.api.listening import listen_near, port_of
 from bitdust_node.api.log import ApiLog
 from bitdust_node.api.openapi import document
-from bitdust_node.api.registry import Method, MissingError, Registry
+from bitdust_node.api.registry import Registry
+from bitdust_node.api.request import arrange
 from bitdust_node.api.secret import Secret
 from bitdust_node.api.text import indented
 from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
-from bitdust_node.errors import BitDustError, Invalid, Refused, Unavailable
+from bitdust_node.errors import BitDustError, Refused
 from bitdust_node.network import Network
 
 BODY_LIMIT = 1024 * 1024
@@ -38,9 +37,6 @@ DRAIN_LIMIT = 512 * 1024 * 1024
 CONNECTIONS_LIMIT = 256
 #: Seconds a connection may stay without a request.
 IDLE_SECONDS = 60
-QUERY_LIMIT = 100
-#: Ports tried upwards when the configured one is taken.
-PORTS_TRIED = 50
 
 _PATH = "interface/api/rest-http-port"
 
@@ -99,27 +95,6 @@ class HttpFace:
                 await closed
         if self._factory is not None:
             self._factory.close_all()
-
-
-def port_of(listening: IListeningPort) -> int:
-    address: Any = listening.getHost()
-    return int(address.port)
-
-
-def listen_near(network: Network, config: Config, option: str, factory: ServerFactory) -> IListeningPort:
-    """
-    Listen on the port of an option, or on one of the next that is free; then the option is rewritten.
-    """
-    wanted = config.number(option)
-    for port in range(wanted, min(wanted + PORTS_TRIED, 65536)):
-        try:
-            listening = network.listen_tcp(port, factory, interface=INTERFACE)
-        except (OSError, Unavailable, CannotListenError):
-            continue
-        if port != wanted:
-            config.set(option, port)
-        return listening
-    raise Unavailable(f"no free TCP port from {wanted} on for {option}")
 
 
 class ApiFactory(ServerFactory):
@@ -229,7 +204,7 @@ class ApiRequest(Request):
             if (verb, raw_path) == ("GET", "/openapi.json"):
                 self._send(face.document())
                 return
-            found, arguments = self._arrange(face, verb, raw_path, query)
+            found, arguments = arrange(face.registry, verb, raw_path, query, self.content.getvalue())
         except BitDustError as error:
             self._answer({"status": "ERROR", "errors": [str(error)]})
             return
@@ -252,47 +227,6 @@ class ApiRequest(Request):
         """Programs of this machine and pages that were loaded from it; see `access`."""
         if not local_host(self.getHeader("host")) or not local_origin(self.getHeader("origin")):
             raise Refused("access denied")
-
-    def _arrange(self, face: HttpFace, verb: str, raw_path: str, query: str) -> tuple[Method, dict[str, Any]]:
-        """
-        The method and its typed arguments; whatever is wrong with the request raises an error of ours.
-        """
-        elements = [unquote(element, errors="replace") for element in raw_path.strip("/").split("/")]
-        routed = face.registry.route(verb, raw_path) if "%" not in raw_path else None
-        routed = routed or face.registry.route_elements(verb, elements)
-        if routed is None:
-            raise Invalid(f"method {verb}:{raw_path[:200]} was not found")
-        found, in_path = routed
-        given = self._query(query)
-        if verb != "GET":
-            body = self._body()
-            if found.body is not None:
-                body = {found.body: _unwrapped(body, found.body)} if body else {}
-            given |= body
-        given |= in_path
-        try:
-            return found, found.bind(given, strict=False)
-        except MissingError as error:
-            raise Invalid(_missing(verb, error.names, bool(given))) from None
-
-    def _query(self, query: str) -> dict[str, Any]:
-        try:
-            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=QUERY_LIMIT, errors="replace")
-        except ValueError:
-            raise Invalid(f"the query has more than {QUERY_LIMIT} fields") from None
-        return dict(reversed(pairs))  # the first value of a repeated key wins
-
-    def _body(self) -> dict[str, Any]:
-        raw = self.content.getvalue()
-        if not raw.strip():
-            return {}
-        try:
-            body = json.loads(raw)
-        except (ValueError, RecursionError):
-            raise Invalid("invalid json input") from None
-        if not isinstance(body, dict):
-            raise Invalid("invalid json input")
-        return body
 
     def _failed(self, failure: Failure) -> None:
         if failure.check(CancelledError):
@@ -342,16 +276,3 @@ class ApiRequest(Request):
         allowed = "x-prototype-version,x-requested-with,api_secret,content-type"
         headers.setRawHeaders("Access-Control-Allow-Headers", [allowed])
         headers.setRawHeaders("Access-Control-Max-Age", ["2520"])
-
-
-def _unwrapped(body: dict[str, Any], name: str) -> Any:
-    """A body whose only key is the parameter itself is the documented form, else all of it is the argument."""
-    return body[name] if set(body) == {name} else body
-
-
-def _missing(verb: str, names: list[str], given: bool) -> str:
-    if verb == "GET":
-        return f"mandatory url query argument missed: {names[0]}"
-    if not given:
-        return f"mandatory json input missed: {names}"
-    return f"one of mandatory parameters missed: {', '.join(names)}"

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from bitdust_node.api.access import local_host, local_origin
-from bitdust_node.api.http import listen_near, port_of
+from bitdust_node.api.listening import listen_near, port_of
 from bitdust_node.api.log import ApiLog
 from bitdust_node.api.pushes import Pushes
 from bitdust_node.api.registry import Registry
