@@ -4,17 +4,15 @@ One download: a version on its way back to the local disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from time import ctime
 from typing import Any
 
 import msgspec
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger
 
 from automats.download import DOWNLOAD, Input
-from automats.machine import Machine
 from bitdust_node.errors import BitDustError, Corrupt, Failed, Unavailable
 from bitdust_node.keys.rsa import PrivateKey
 from bitdust_node.pieces.batch import SegmentDecoder, batch_segments
@@ -26,6 +24,7 @@ from bitdust_node.waiting import shielded, started
 from services.catalog.schema import Item, Piece, Task, Version
 from services.data_motion import Holder
 from services.transfer.gathering import Blame, Gathering
+from services.transfer.job import Job
 from services.transfer.means import Means, Meta
 from services.transfer.rebuild import note_blame, wrong_parts
 from services.transfer.sink import FileSink, FolderSink, Sink, remove
@@ -55,14 +54,12 @@ class Opened:
         return FileSink(destination, temporary, self.meta.mode, self.meta.mtime_ns)
 
 
-class Download:
+class Download(Job):
     """
     Owner of one `download` machine.
 
     destination: where the file or folder itself will be. ended: called once, when the download is over.
     """
-
-    log = Logger()
 
     def __init__(
         self,
@@ -73,24 +70,13 @@ class Download:
         destination: Path,
         ended: Callable[[Download], None],
     ) -> None:
-        self._means, self.task, self.item, self.version, self._ended = means, task, item, version, ended
-        self.destination = destination
-        self._work = Tasks(f"download of {item.path_id}")
-        self._ends = Tasks(f"end of the download of {item.path_id}")
-        self._waiting: list[Deferred[None]] = []
+        super().__init__(means, task, item, DOWNLOAD, Input)
+        self.version, self.destination, self._ended = version, destination, ended
         self._cleaning: Deferred[None] | None = None
-        self._error: BitDustError | None = None
         self._opened: Opened | None = None
         self._sink: Sink | None = None
         self._gathering: Gathering | None = None
         self.aborted = False
-        self.bytes_processed = 0
-        self.block_number = 0
-        self.machine = Machine(DOWNLOAD, self, clock=means.clock, id=f"download({task.id})", automats=means.automats)
-
-    @property
-    def key_id(self) -> str:
-        return self._means.key_id(self.item.alias)
 
     @property
     def backup_id(self) -> str:
@@ -106,35 +92,9 @@ class Download:
             return "0%"
         return f"{100 * self.bytes_processed / self.total_size:.1f}%"
 
-    def start(self) -> None:
-        self.machine.feed(Input.START)
-
     def cancel(self) -> None:
-        """
-        End it and leave nothing behind; no effect on one that has ended.
-        """
-        if not self.machine.finished:
-            self.aborted = True
-            self.machine.feed(Input.CANCEL)
-
-    async def wait(self) -> None:
-        """
-        Come back when everything is in its place; raises what went wrong.
-        """
-        if not self.machine.finished:
-            waiting: Deferred[None] = Deferred()
-            self._waiting.append(waiting)
-            await waiting
-        if self._error is not None:
-            raise self._error
-
-    async def stop(self) -> None:
-        """
-        The node stops: end the work, but keep the task for the next start.
-        """
-        await self._work.stop()
-        await self._ends.stop()
-        self.machine.close()
+        self.aborted = not self.machine.finished
+        super().cancel()
 
     def describe(self, *, nested: bool = False) -> dict[str, Any]:
         """
@@ -162,13 +122,13 @@ class Download:
 
     def locate(self) -> None:
         self._means.events.publish("restore-started", {"backup_id": self.backup_id})
-        self._work.spawn("locate", self._outcome(self._locate()))
+        self._begin("locate", self._locate())
 
     def fetch(self) -> None:
-        self._work.spawn("fetch", self._outcome(self._fetch()))
+        self._begin("fetch", self._fetch())
 
     def finish(self) -> None:
-        self._work.spawn("finish", self._outcome(self._finish()))
+        self._begin("finish", self._finish())
 
     def give_up(self) -> None:
         self._cleaning = self._ends.spawn("clean up", self._clean_up(self._work))
@@ -184,21 +144,6 @@ class Download:
         self._ends.spawn("report", self._report(Failed("the download was cancelled")))
 
     # the work
-
-    async def _outcome(self, work: Coroutine[Any, Any, Input]) -> None:
-        try:
-            outcome = await work
-        except BitDustError as error:
-            self._error = error
-            outcome = Input.BROKEN
-        except CancelledError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the border of the job: the user hears that it failed
-            self.log.failure("download {id} failed", id=self.backup_id)
-            self._error = Failed(f"{error}")
-            outcome = Input.BROKEN
-        if not self.machine.finished:
-            self.machine.feed(outcome)
 
     async def _locate(self) -> Input:
         means = self._means
@@ -336,9 +281,7 @@ class Download:
             reason = "cancelled" if self.aborted else "failed"
             self._means.events.publish("restore-failed", {**where, "reason": reason, "error": str(error)})
         self._ended(self)
-        waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            one.callback(None)
+        self._wake()
 
 
 class WrongParts(Exception):

@@ -5,15 +5,13 @@ One upload: a file or folder on its way to the suppliers.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from time import ctime
 from typing import Any
 
-from twisted.internet.defer import CancelledError, Deferred
-from twisted.logger import Logger
+from twisted.internet.defer import CancelledError
 
-from automats.machine import Machine
 from automats.upload import UPLOAD, Input, State
 from bitdust_node.clock import DelayedCall
 from bitdust_node.errors import BitDustError, Failed, Full, Refused, Unavailable
@@ -23,6 +21,7 @@ from bitdust_node.tasks import Tasks
 from bitdust_node.waiting import shielded, sleep, started
 from services.catalog.schema import Item, Piece, Task, Version
 from services.data_motion import Holder
+from services.transfer.job import Job
 from services.transfer.means import Means, enough
 from services.transfer.rebuild import rebuild
 from services.transfer.room import check_room
@@ -37,40 +36,28 @@ AGAIN_FIRST, AGAIN_LONGEST = 1.0, 30.0
 TRIES = 6
 
 
-class Upload:
+class Upload(Job):
     """
     Owner of one `upload` machine.
 
     ended: called once, when the upload is over, whatever came of it.
     """
 
-    log = Logger()
-
     def __init__(self, means: Means, task: Task, item: Item, ended: Callable[[Upload], None]) -> None:
-        self._means, self.task, self.item, self._ended = means, task, item, ended
-        self._work = Tasks(f"upload of {item.path_id}")
-        self._ends = Tasks(f"end of the upload of {item.path_id}")
+        super().__init__(means, task, item, UPLOAD, Input)
+        self._ended = ended
         self._undo: Callable[[], None] | None = None
         self._planned: DelayedCall | None = None
-        self._waiting: list[Deferred[None]] = []
         self._tries = 0
         self._pass: SealPass | None = None
         self._version: Version | None = None
         #: Known before the version is in the catalog.
         self._version_id: bytes | None = None
-        self._error: BitDustError | None = None
         self._errors: dict[int, BitDustError] = {}
         #: True once it takes one of the places of those that run.
         self.was_started = False
-        self.bytes_processed = 0
         self.total_size = -1
         self.work_blocks = 0
-        self.block_number = 0
-        self.machine = Machine(UPLOAD, self, clock=means.clock, id=f"upload({task.id})", automats=means.automats)
-
-    @property
-    def key_id(self) -> str:
-        return self._means.key_id(self.item.alias)
 
     @property
     def backup_id(self) -> str:
@@ -107,34 +94,11 @@ class Upload:
 
     def start(self) -> None:
         self.was_started = True
-        self.machine.feed(Input.START)
-
-    def cancel(self) -> None:
-        """
-        End it and leave nothing behind; no effect on one that has ended.
-        """
-        if not self.machine.finished:
-            self.machine.feed(Input.CANCEL)
-
-    async def wait(self) -> None:
-        """
-        Come back when the file is stored; raises what went wrong.
-        """
-        if not self.machine.finished:
-            waiting: Deferred[None] = Deferred()
-            self._waiting.append(waiting)
-            await waiting
-        if self._error is not None:
-            raise self._error
+        super().start()
 
     async def stop(self) -> None:
-        """
-        The node stops: end the work, but keep the task for the next start.
-        """
         self._forget_plans()
-        await self._work.stop()
-        await self._ends.stop()
-        self.machine.close()
+        await super().stop()
 
     def describe(self, *, nested: bool = False) -> dict[str, Any]:
         """
@@ -176,10 +140,10 @@ class Upload:
     # actions
 
     def send_pieces(self) -> None:
-        self._work.spawn("send pieces", self._outcome(self._send()))
+        self._begin("send pieces", self._send())
 
     def fill_gaps(self) -> None:
-        self._work.spawn("fill gaps", self._outcome(self._fill()))
+        self._begin("fill gaps", self._fill())
 
     def watch_suppliers(self) -> None:
         self._undo = self._means.customer.observe(self._look)
@@ -212,21 +176,6 @@ class Upload:
         self._fail(Failed("upload was cancelled"))
 
     # the work
-
-    async def _outcome(self, work: Coroutine[Any, Any, Input]) -> None:
-        try:
-            outcome = await work
-        except BitDustError as error:
-            self._error = error
-            outcome = Input.BROKEN
-        except CancelledError:
-            raise
-        except Exception as error:  # noqa: BLE001 - the border of the job: the user hears that it failed
-            self.log.failure("upload {id} failed", id=self.backup_id)
-            self._error = Failed(f"upload failed: {error}")
-            outcome = Input.BROKEN
-        if not self.machine.finished:
-            self.machine.feed(outcome)
 
     async def _send(self) -> Input:
         means = self._means
@@ -389,9 +338,7 @@ class Upload:
         else:
             self._means.events.publish("backup-task-failed", {"path_id": self.item.path_id, "message": str(error)})
         self._ended(self)
-        waiting, self._waiting = self._waiting, []
-        for one in waiting:
-            one.callback(None)
+        self._wake()
 
     def _look(self) -> None:
         """Is a supplier there now that lacks its piece?"""
