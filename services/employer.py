@@ -19,6 +19,7 @@ from bitdust_node.errors import BitDustError, Conflict, NotFound
 from bitdust_node.events import Events
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.me import Me
+from bitdust_node.identity.recovered import Recovered
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.router.router import Router
 from bitdust_node.service import Service
@@ -28,6 +29,7 @@ from bitdust_node.wire.storage import LEASE_REQUEST, LeaseAnswer, LeaseQuestion
 from services.customer import Customer
 from services.hiring.family import Announcement, Families
 from services.hiring.link import SupplierLink
+from services.hiring.reunion import Reunion
 from services.hiring.search import CANDIDATE_TIME, Search, Take
 from services.nodes_lookup import NodesLookup
 from services.supplier import Supplier
@@ -64,6 +66,7 @@ class Employer(Service):
         me: Me,
         config: Config,
         events: Events,
+        recovered: Recovered,
         automats: Automats,
         clock: Clock,
     ) -> None:
@@ -75,8 +78,11 @@ class Employer(Service):
         self._undo: list[Callable[[], object]] = []
         self._planned: DelayedCall | None = None
         self._announcement = Announcement(families, me, clock, self._family)
+        self._recovered = recovered
+        self._reunion = Reunion(families, customer, router, resolver, me, config, clock)
         #: Positions whose supplier is being replaced.
         self._replacing: set[int] = set()
+        self._begun = False
         self._tries = 0
         self._round = 0
         self._machine: Machine | None = None
@@ -88,16 +94,30 @@ class Employer(Service):
             self._config.watch("services/customer/suppliers-number", lambda *_: self._feed(Input.CHANGED)),
             self._config.watch("services/employer/candidates", lambda *_: self._feed(Input.CHANGED)),
             self._customer.observe(self._look),
-            self._me.on_change(self._announcement.look),
+            self._me.on_change(self._identity_changed),
         ]
         await self._absences.start(self._replace_gone)
+        if await self._recovered.pending(self._me.node_id):
+            # nobody new is hired, and nothing published, before those of before are found
+            self._tasks.spawn("find the suppliers of before", self._reunite())
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._begun = True
         self._announcement.start()
         self._feed(Input.START)
+
+    async def _reunite(self) -> None:
+        if await self._reunion.run():
+            await self._recovered.done()
+        self._begin()
 
     async def stop(self) -> None:
         for undo in self._undo:
             undo()
         self._undo = []
+        self._begun = False
         machine, self._machine = self._machine, None
         if machine is not None:
             machine.feed(Input.STOP)
@@ -142,7 +162,7 @@ class Employer(Service):
         self._events.publish("my-suppliers-yet-not-hired", {})
 
     def _feed(self, input: Input) -> None:
-        if self._machine is not None and not self._machine.finished:
+        if self._begun and self._machine is not None and not self._machine.finished:
             self._machine.feed(input)
 
     def _empty(self) -> list[int]:
@@ -269,7 +289,12 @@ class Employer(Service):
         """A supplier was hired, has come, gone, or left for good."""
         if self._empty():
             self._feed(Input.VACANT)
-        self._announcement.look()
+        if self._begun:
+            self._announcement.look()
+
+    def _identity_changed(self) -> None:
+        if self._begun:
+            self._announcement.look()
 
     def _family(self) -> list[str]:
         links = self._customer.links

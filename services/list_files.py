@@ -15,13 +15,14 @@ from bitdust_node.identity.me import Me
 from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
 from services.catalog.catalog import Catalog
+from services.catalog.vault import Vault
 from services.customer import Customer
 from services.data_motion import DataMotion, Holder
 from services.employer import Employer
 from services.hiring.link import SupplierLink
 
 #: Pieces on the list of one supplier that the catalog does not know; one who tells of more makes them up.
-UNKNOWN_LIMIT = 1_000_000
+UNKNOWN_LIMIT = 10_000_000
 
 
 class ListFiles(Service):
@@ -38,16 +39,24 @@ class ListFiles(Service):
     needs_identity: ClassVar[bool] = True
 
     def __init__(
-        self, employer: Employer, customer: Customer, motion: DataMotion, catalog: Catalog, me: Me, events: Events
+        self,
+        employer: Employer,
+        customer: Customer,
+        motion: DataMotion,
+        catalog: Catalog,
+        vault: Vault,
+        me: Me,
+        events: Events,
     ) -> None:
         self._employer, self._customer, self._motion = employer, customer, motion
-        self._catalog, self._me, self._events = catalog, me, events
+        self._catalog, self._vault, self._me, self._events = catalog, vault, me, events
         self._tasks = Tasks("list files")
         self._undo: list[Callable[[], None]] = []
         self._asked: set[str] = set()
 
     async def start(self) -> None:
         self._tasks = Tasks("list files")
+        await self._vault.start()
         self._undo = [self._customer.observe(self._look)]
         self._look()
 
@@ -56,6 +65,7 @@ class ListFiles(Service):
             undo()
         self._undo, self._asked = [], set()
         await self._tasks.stop()
+        await self._vault.stop()
 
     def refresh(self) -> None:
         """
@@ -77,6 +87,7 @@ class ListFiles(Service):
         holder = Holder(link.node_id, link.hired.idurl)
         # asked for before the list: what is stored in between is on the list and not among these
         expected = await self._catalog.stored_at(link.node_id)
+        objects, there = await self._vault.expected(holder), set[bytes]()
         after = b""
         unknown = 0
         try:
@@ -85,6 +96,8 @@ class ListFiles(Service):
                 for piece in page:
                     if (piece.version, piece.index) in expected:
                         expected.discard((piece.version, piece.index))
+                    elif self._vault.name_of(piece.version) is not None:
+                        there.add(piece.version)
                     else:
                         unknown += 1
                 if unknown > UNKNOWN_LIMIT:
@@ -95,6 +108,7 @@ class ListFiles(Service):
         except BitDustError as error:
             self.log.info("{supplier} does not list its files: {error}", supplier=holder.idurl, error=error)
             return
+        await self._vault.listed(holder, there, objects)
         for version, number in expected:
             self.log.warn(
                 "{supplier} has lost piece {number} of version {version}",

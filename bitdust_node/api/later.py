@@ -12,7 +12,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from bitdust_node.api.registry import method
-from bitdust_node.errors import Conflict, Unavailable
+from bitdust_node.errors import Unavailable
 from bitdust_node.identity.me import Me
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -58,20 +58,6 @@ class LaterApi:
         self._me = me
 
     # --- identity and network ---
-
-    @method(
-        "POST",
-        "/identity/recover/v1",
-        "POST /i/r",
-        accept={"private_key_source": ("private_key_local_file",)},
-    )
-    def identity_recover(
-        self, private_key_source: str, known_idurl: str | None = None, join_network: bool = False
-    ) -> None:
-        """Restore an identity from the text that `identity_backup` wrote."""
-        if self._me.has_identity:
-            raise Conflict("local identity already exist")
-        raise Unavailable("an identity can not be recovered by this version of the node")
 
     @method("PUT", "/identity/rotate/v1", "PUT /i/rot")
     def identity_rotate(self) -> None:

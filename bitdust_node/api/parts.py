@@ -17,11 +17,12 @@ from bitdust_node.api.registry import Registry
 from bitdust_node.api.service_model import ServiceModel
 from bitdust_node.api.services import ServicesApi
 from bitdust_node.identity.api import IdentityApi
+from bitdust_node.identity.recovery import Recovery
 
 #: Made before the services are, so that clients hear how the node comes up.
 EARLY: tuple[type, ...] = (ProcessApi, ConfigApi, EventsApi, AutomatsApi, Models)
 #: Made with the services, before any of them starts.
-LATE: tuple[type, ...] = (ServicesApi, IdentityApi, LaterApi, ServiceModel, ChunksApi)
+LATE: tuple[type, ...] = (ServicesApi, IdentityApi, Recovery, LaterApi, ServiceModel, ChunksApi)
 
 
 def declared(services: Mapping[str, type]) -> Registry:

@@ -16,10 +16,8 @@ from bitdust_node.cli.groups import Spellings
 from bitdust_node.cli.offline import erase_identity, local_identity, local_key
 from bitdust_node.cli.standalone import IDENTITY_SERVER, run_alone
 from bitdust_node.errors import BitDustError
-from bitdust_node.identity.backup import backup_text, write_secret
-
-#: A file with a key is refused above this many bytes.
-BACKUP_LIMIT = 10 * 1024
+from bitdust_node.identity.backup import BACKUP_LIMIT, backup_text, write_secret
+from bitdust_node.keys.rsa import PrivateKey
 
 
 @click.group(cls=Spellings, invoke_without_command=True)
@@ -98,8 +96,9 @@ def create(context: Context, username: str, key_size: str | None) -> None:
 
 @_named("backup", "bk", "save")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--pass-phrase", help="Without which the file is of no use.")
 @pass_context
-def backup(context: Context, file: Path | None) -> None:
+def backup(context: Context, file: Path | None, pass_phrase: str | None) -> None:
     """Write the identity URL and the private key into a new FILE, ~/<key id>.key if none is named."""
     found = _describe(context)
     if found is None:
@@ -107,7 +106,10 @@ def backup(context: Context, file: Path | None) -> None:
     path = (file or Path.home() / f"master${found['global_id']}.key").expanduser().absolute()
     try:
         key = local_key(context.base, "master")
-        write_secret(path, backup_text(key["private"], *found["sources"]))
+        private = (
+            PrivateKey.from_pem(key["private"], own=True).pem_under(pass_phrase) if pass_phrase else key["private"]
+        )
+        write_secret(path, backup_text(private, *found["sources"]))
     except BitDustError as error:
         context.fail(str(error))
     if context.output.as_json:
@@ -119,9 +121,13 @@ def backup(context: Context, file: Path | None) -> None:
 @_named("restore", "recover", "read", "load")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("idurl", metavar="[IDURL]", required=False)
+@click.option("--pass-phrase", help="Under which the key was saved.")
 @pass_context
-def restore(context: Context, file: Path, idurl: str | None) -> None:
-    """Get an identity back from the file that `backup` wrote. The node must be stopped."""
+def restore(context: Context, file: Path, idurl: str | None, pass_phrase: str | None) -> None:
+    """
+    Get an identity back from the file that `backup` wrote. The node must be stopped; when it is started again, it finds
+    its suppliers and gets keys and files back from them.
+    """
     context.need_no_node()
     if _describe(context) is not None:
         context.fail("local identity already exist")
@@ -135,7 +141,7 @@ def restore(context: Context, file: Path, idurl: str | None) -> None:
         context.fail(f"{file} is not the backup of an identity")
     if len(data) > BACKUP_LIMIT:
         context.fail(f"{file} is larger than {BACKUP_LIMIT} bytes: not the backup of an identity")
-    arguments = {"private_key_source": text, "known_idurl": idurl}
+    arguments = {"private_key_source": text, "known_idurl": idurl, "pass_phrase": pass_phrase}
     raise SystemExit(_ask_once(context, "identity_recover", arguments, "identity restored"))
 
 

@@ -57,14 +57,16 @@ class IdentityApi:
         "POST /i/b",
         accept={"destination_filepath": ("destination_path",)},
     )
-    async def identity_backup(self, destination_filepath: str | None) -> Answer:
+    async def identity_backup(self, destination_filepath: str | None, pass_phrase: str | None = None) -> Answer:
         """
         Write the identity URLs and the private identity key into a new file that nobody else may read. Without a
-        file, the text itself is the answer.
+        file, the text itself is the answer. With a pass phrase, the key can only be used together with it.
         """
         if not self._me.has_identity:
             raise NotFound("local identity is not ready")
-        text = backup_text(self._me.key.pem, *self._me.document.sources)
+        key = self._me.key
+        pem = await self._workers.run(key.pem_under, pass_phrase) if pass_phrase else key.pem
+        text = backup_text(pem, *self._me.document.sources)
         warning = "whoever has this text is you: keep it safe and secret"
         if not destination_filepath:
             return Answer({"result": text}, message=warning)

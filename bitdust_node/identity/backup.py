@@ -7,7 +7,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from bitdust_node.errors import Failed
+from bitdust_node.errors import Failed, Invalid
+from bitdust_node.identity.names import Locator
+
+#: Bytes of a backup; longer ones are not read.
+BACKUP_LIMIT = 10 * 1024
 
 
 def backup_text(private: str, *idurls: str) -> str:
@@ -15,6 +19,19 @@ def backup_text(private: str, *idurls: str) -> str:
     The identity URLs of whose key it is, one a line, then the private half as PEM.
     """
     return "".join(f"{idurl}\n" for idurl in idurls) + private.strip() + "\n"
+
+
+def parse_backup(text: str) -> tuple[list[str], str]:
+    """
+    The identity URLs and the PEM of the private key in a text that `backup_text` made; raises `Invalid`.
+    """
+    head, mark, rest = text.partition("-----BEGIN ")
+    if not mark:
+        raise Invalid("this is not the backup of an identity: there is no private key in it")
+    words = head.split()
+    if len(words) > 100:
+        raise Invalid("this is not the backup of an identity: too many lines before the key")
+    return [Locator.of_idurl(word).idurl for word in words], mark + rest
 
 
 def write_secret(path: Path, text: str) -> None:

@@ -15,10 +15,14 @@ from bitdust_node.database import Database
 from bitdust_node.errors import Conflict, NotFound
 from bitdust_node.paths import DataFolder
 from bitdust_node.threads import Workers
+from services.catalog.batches import Read
 from services.catalog.changes import Change, Changes, Gone, gone_items, gone_versions
 from services.catalog.departures import Departures
 from services.catalog.errands import Errands
+from services.catalog.journal import Journal, note_drops, note_put, note_removed, note_store
+from services.catalog.merging import settle
 from services.catalog.names import is_path_id, version_name
+from services.catalog.operations import Store, unpack
 from services.catalog.renewals import Renewals
 from services.catalog.rows import (
     ITEM,
@@ -35,6 +39,7 @@ from services.catalog.rows import (
     piece_row,
 )
 from services.catalog.schema import MIGRATIONS, Item, Piece, PieceState, Version
+from services.catalog.shelf import Shelf
 
 T = TypeVar("T")
 
@@ -47,10 +52,14 @@ class Catalog:
     def __init__(self, folder: DataFolder, workers: Workers, clock: Clock) -> None:
         self._database = Database(folder.catalog_db, MIGRATIONS, workers, full_sync=True)
         self._clock = clock
+        #: All changes, in the words that other devices and suppliers hear them in.
+        self.journal = Journal(self._database, clock)
         #: What is still to be done.
         self.errands = Errands(self._database, clock)
         #: What dismissed suppliers hold.
         self.departures = Departures(self._database, self._change)
+        #: What suppliers keep of the catalog itself.
+        self.shelf = Shelf(self._database, clock)
         #: Tells of items and versions that changed.
         self.changes = Changes()
         #: Pieces that are being made anew.
@@ -92,11 +101,13 @@ class Catalog:
                 if above is None:
                     above = insert(c, alias, "/".join(names[:depth]), parent, "dir", now, None)
                     made.append(above.id)
+                    note_put(c, above.id, now)
                 elif above.kind != "dir":
                     raise Conflict(f"remote path {path!r} can not be assigned: {above.path!r} is a file")
                 parent = above.path_id
             item = insert(c, alias, path, parent, "dir" if folder else "file", now, path_id)
             made.append(item.id)
+            note_put(c, item.id, now)
             return item, True
 
         answer = await self._change(change)
@@ -149,7 +160,13 @@ class Catalog:
         """
         Make an item that has nothing below it a `file` or a `dir`.
         """
-        await self._change(lambda c: c.execute("UPDATE items SET kind = ? WHERE id = ?", (kind, item.id)))
+        now = self._clock.seconds()
+
+        def change(c: sqlite3.Connection) -> None:
+            c.execute("UPDATE items SET kind = ?1, said = ?1 WHERE id = ?2", (kind, item.id))
+            note_put(c, item.id, now)
+
+        await self._change(change)
         self.changes.tell(Change(items=(item.id,)))
 
     async def delete(self, item: Item) -> list[bytes]:
@@ -171,11 +188,16 @@ class Catalog:
                 )
             ]
             bury(c, versions, now)
+            note_removed(c, item.alias, item.path, now)
+            note_drops(c, versions)
             c.execute(f"DELETE FROM items WHERE {scope}", below)
             c.execute(
                 "UPDATE items SET children = children - 1 WHERE alias = ? AND path_id = ?",
                 (item.alias, item.path_id.rpartition("/")[0]),
             )
+            above = one(c, "path_id", item.alias, item.path_id.rpartition("/")[0])
+            if above is not None:
+                settle(c, above.id)
             return versions
 
         versions = await self._bury(change)
@@ -185,13 +207,20 @@ class Catalog:
     # versions and pieces
 
     async def add_version(
-        self, item: Item, version: bytes, kind: str, k: int, m: int, receivers: Iterable[Piece] = ()
+        self,
+        item: Item,
+        version: bytes,
+        kind: str,
+        k: int,
+        m: int,
+        receivers: Iterable[Piece] = (),
+        created: float | None = None,
     ) -> Version:
         """
         Begin a version of an item under a free name. Who is about to get which piece is written before anything is
-        sent, so that a crash leaves nobody forgotten.
+        sent, so that a crash leaves nobody forgotten. created: when that is not now, as it is an older one anew.
         """
-        now = self._clock.seconds()
+        now = self._clock.seconds() if created is None else created
 
         def change(c: sqlite3.Connection) -> Version:
             if c.execute("SELECT 1 FROM items WHERE id = ?", (item.id,)).fetchone() is None:
@@ -225,23 +254,30 @@ class Catalog:
         *,
         task: int = 0,
         keep: int = 0,
+        replaces: bytes | None = None,
     ) -> None:
         """
         The version can be read back: these of its pieces were acknowledged.
 
-        task: what is done by that. keep: how many versions of the item stay, 0 for all.
+        task: what is done by that. keep: how many versions of the item stay, 0 for all. replaces: a version that is
+        removed at the same moment and leaves its name to this one; `NotFound` if one of the two was deleted meanwhile.
         """
         numbers = [(piece_bytes, version, number) for number in stored]
         now = self._clock.seconds()
         gone: list[Gone] = []
 
         def change(c: sqlite3.Connection) -> None:
+            if replaces is not None:
+                name = _give_way(c, replaces, version, now)
+                note_drops(c, [replaces])
+                c.execute("UPDATE versions SET name = ? WHERE id = ?", (name, version))
             c.executemany("UPDATE pieces SET state = 'stored', size = ? WHERE version = ? AND number = ?", numbers)
             c.execute(
                 "UPDATE versions SET state = 'ready', size = ?, manifest = ? WHERE id = ?", (size, manifest, version)
             )
             count_missing(c, version)
             c.execute("DELETE FROM tasks WHERE id = ?", (task,))
+            note_store(c, version, now)
             if keep:
                 old = (
                     "SELECT id FROM versions WHERE item = (SELECT item FROM versions WHERE id = ?) AND state = 'ready'"
@@ -251,6 +287,7 @@ class Catalog:
                 ).fetchall()
                 gone[:] = gone_versions(c, [row[0] for row in rows]) if self.changes.heard else ()
                 bury(c, [row[0] for row in rows], now)
+                note_drops(c, [row[0] for row in rows])
                 c.executemany("DELETE FROM versions WHERE id = ?", rows)
 
         await self._bury(change)
@@ -290,8 +327,11 @@ class Catalog:
         def change(c: sqlite3.Connection) -> None:
             gone[:] = gone_versions(c, [version]) if self.changes.heard else ()
             bury(c, [version], now)
-            c.execute("DELETE FROM versions WHERE id = ?", (version,))
+            note_drops(c, [version])
+            row = c.execute("DELETE FROM versions WHERE id = ? RETURNING item", (version,)).fetchone()
             c.execute("DELETE FROM tasks WHERE id = ?", (task,))
+            if row is not None:
+                settle(c, int(row[0]))
 
         await self._bury(change)
         self.changes.tell(Change(gone=gone))
@@ -360,6 +400,56 @@ class Catalog:
         query = f"SELECT {VERSION} FROM versions WHERE missing > 0 AND state = 'ready' LIMIT ?"
         return await self._database.read(lambda c: [Version(*row) for row in c.execute(query, (limit,))])
 
+    # what other devices have told
+
+    async def merge(self, read: Read) -> bool:
+        """
+        Apply a batch of operations; see `Journal.merge`.
+        """
+        done = await self.journal.merge(read)
+        await self.open()
+        self.errands.tell()
+        stores = [one for one in map(unpack, read.batch.operations) if isinstance(one, Store)]
+        self.changes.tell(Change(versions=[one.version for one in stores]))
+        return done
+
+    async def bare_versions(self, after: bytes) -> list[tuple[bytes, list[Piece]]]:
+        """
+        Some versions whose manifest is not known here, and who holds their pieces, in order of id.
+        """
+        query = "SELECT id FROM versions WHERE manifest IS NULL AND state = 'ready' AND id > ? ORDER BY id LIMIT 200"
+        rows = await self._database.read(lambda c: [bytes(row[0]) for row in c.execute(query, (after,))])
+        return list((await self.pieces(rows)).items())
+
+    async def note_manifest(self, version: bytes, packed: bytes) -> None:
+        """
+        The manifest of a version, checked, as a supplier keeps it.
+        """
+        query = "UPDATE versions SET manifest = ? WHERE id = ? AND manifest IS NULL"
+        await self._database.run(lambda c: c.execute(query, (packed, version)))
+
+    async def is_long(self, batches: int) -> bool:
+        """
+        True if the log has more batches than that, and is much longer than the catalog.
+        """
+
+        def look(c: sqlite3.Connection) -> bool:
+            if c.execute("SELECT number FROM journal").fetchone()[0] <= batches:
+                return False
+            (size,) = c.execute("SELECT coalesce(sum(length(data)), 0) FROM sealed").fetchone()
+            (items,) = c.execute("SELECT count(*) FROM items").fetchone()
+            (versions,) = c.execute("SELECT count(*) FROM versions").fetchone()
+            return bool(size > 200 * (items + versions) + 65536)
+
+        return await self._database.read(look)
+
+    async def coded_otherwise(self, m: int, after: bytes, limit: int = PAGE) -> list[Version]:
+        """
+        Versions that are ready and have another number of pieces, in the order of their ids, behind `after`.
+        """
+        query = f"SELECT {VERSION} FROM versions WHERE id > ? AND m <> ? AND state = 'ready' ORDER BY id LIMIT ?"
+        return await self._database.read(lambda c: [Version(*row) for row in c.execute(query, (after, m, limit))])
+
     # sums
 
     async def totals(self, own: bool) -> dict[str, int]:
@@ -411,4 +501,16 @@ class Catalog:
 
         result, revision = await self._database.run(counted)
         self.revision = max(self.revision, revision)
+        self.journal.tell()
         return result
+
+
+def _give_way(c: sqlite3.Connection, old: bytes, new: bytes, now: float) -> str:
+    """Remove a version for another one of the same item; answers its name."""
+    query = "SELECT old.name FROM versions old JOIN versions new ON new.item = old.item WHERE old.id = ? AND new.id = ?"
+    row = c.execute(query, (old, new)).fetchone()
+    if row is None:
+        raise NotFound("the version was deleted meanwhile")
+    bury(c, [old], now)
+    c.execute("DELETE FROM versions WHERE id = ?", (old,))
+    return str(row[0])

@@ -14,6 +14,7 @@ from bitdust_node.clock import Clock
 from bitdust_node.database import Database
 from bitdust_node.errors import Conflict, NotFound
 from services.catalog.changes import Change, Changes
+from services.catalog.journal import note_store
 from services.catalog.rows import PIECE, count_missing, holds, piece_row
 from services.catalog.schema import Piece
 
@@ -72,6 +73,7 @@ class Renewals:
                 idle |= dict(row for piece in stored for row in c.execute(query, (version, piece.number)).fetchall())
                 c.executemany(f"INSERT OR REPLACE INTO pieces ({PIECE}) VALUES (?,?,?,?,?,?)", map(piece_row, stored))
                 count_missing(c, version)
+                note_store(c, version, now)
             c.executemany(
                 _BURY,
                 [(node_id, version, idurl, now) for node_id, idurl in idle.items() if not holds(c, version, node_id)],

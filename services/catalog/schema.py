@@ -82,6 +82,57 @@ MIGRATIONS = (
         PRIMARY KEY (version, node_id)
     ) WITHOUT ROWID;
     """,
+    # clock and log of the newest operation about the item, or about the holders of the version; clock -1: the item is
+    # only there for what is in it. said: its kind, if nothing is below it.
+    """
+    ALTER TABLE items ADD COLUMN clock INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE items ADD COLUMN log BLOB NOT NULL DEFAULT x'0000000000';
+    ALTER TABLE items ADD COLUMN said TEXT;
+    ALTER TABLE versions ADD COLUMN clock INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE versions ADD COLUMN log BLOB NOT NULL DEFAULT x'0000000000';
+    CREATE INDEX versions_bare ON versions (id) WHERE manifest IS NULL AND state = 'ready';
+
+    CREATE TABLE removals (
+        alias TEXT NOT NULL,
+        path TEXT NOT NULL,
+        clock INTEGER NOT NULL,
+        log BLOB NOT NULL,
+        PRIMARY KEY (alias, path)
+    ) WITHOUT ROWID;
+    CREATE TABLE dropped (version BLOB PRIMARY KEY) WITHOUT ROWID;
+
+    CREATE TABLE journal (
+        log BLOB NOT NULL,
+        clock INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        previous BLOB NOT NULL
+    );
+    INSERT INTO journal VALUES (randomblob(5), 0, 0, zeroblob(32));
+    CREATE TABLE covered (
+        log BLOB PRIMARY KEY,
+        number INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        operation INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE operations (number INTEGER PRIMARY KEY AUTOINCREMENT, body BLOB NOT NULL);
+    CREATE TABLE logs (log BLOB PRIMARY KEY, number INTEGER NOT NULL, digest BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE sealed (
+        id BLOB PRIMARY KEY,
+        kind INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        manifest BLOB NOT NULL,
+        data BLOB NOT NULL
+    );
+    CREATE TABLE keys_told (number INTEGER NOT NULL, digest BLOB NOT NULL);
+    INSERT INTO keys_told VALUES (0, zeroblob(32));
+    CREATE TABLE keys_read (id BLOB PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE copies (
+        id BLOB NOT NULL,
+        node_id TEXT NOT NULL,
+        idurl TEXT NOT NULL,
+        PRIMARY KEY (id, node_id)
+    ) WITHOUT ROWID;
+    """,
 )
 
 #: What is known of a piece: `sent` names who gets it, `stored` that he acknowledged it, `leaving` that he has it but is

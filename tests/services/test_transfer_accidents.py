@@ -171,7 +171,8 @@ class OwnDisk(UploadCase):
         self.assertEqual(stored_files(full), 0)
         for _ in range(60):
             self.clock.advance(REST_FIRST)
-        self.assertLess(len(sent), 10)
+        # some of these are the catalog, which every supplier keeps too
+        self.assertLess(len(sent), 20)
         self.patch(store, "writer", real)
         self.customer.get(Rebuilding)._changed()
         self.until(lambda: self.info("x")["versions"][0]["delivered"] == "100%")

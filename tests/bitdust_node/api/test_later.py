@@ -55,10 +55,8 @@ class LaterTests(TestCase):
             self.assertEqual(await self.error(name), f"{service}() is not started")
 
     async def test_identity(self) -> None:
-        self.assertEqual(await self.error("identity_recover"), "local identity already exist")
         self.assertIn("can not be moved", await self.error("identity_rotate"))
         self.me.has_identity = False
-        self.assertIn("can not be recovered", await self.error("identity_recover"))
         self.assertEqual(await self.error("identity_rotate"), "local identity is not ready")
 
     async def test_arguments_are_checked(self) -> None:

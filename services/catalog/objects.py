@@ -1,0 +1,118 @@
+"""
+What a node keeps whole with each of its suppliers, so that its key alone brings everything back: batches of its
+catalog and its keys. To suppliers these are versions like others, of one piece.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from bitdust_node.errors import Corrupt
+from bitdust_node.keys.rsa import PrivateKey
+from bitdust_node.pieces.batch import SegmentDecoder, SegmentEncoder
+from bitdust_node.pieces.hashtree import root
+from bitdust_node.pieces.layout import Layout
+from bitdust_node.pieces.manifest import Manifest, unwrap_key, verify_manifest, wrap_key
+from bitdust_node.pieces.seal import KEY_BYTES, Sealer
+from services.catalog.operations import LOG_BYTES
+
+#: Kinds of objects.
+BATCH, KEYS = 0, 1
+#: Bytes of a sealed object; longer ones are not read.
+OBJECT_LIMIT = 24 * 1024 * 1024
+
+_MAGIC = b"BDob"
+_DOMAIN = b"bitdust.object-name.1"
+_LAYOUT = Layout(1, 1)
+
+
+@dataclass(frozen=True, order=True)
+class Name:
+    """
+    kind: `BATCH` or `KEYS`. log: of the catalog of which device. number: in that log, from 1.
+    """
+
+    kind: int
+    log: bytes
+    number: int
+
+
+class Names:
+    """
+    Names as version ids and back. Only the holder of the identity key can tell them from those of other versions: an
+    id is one block of AES under a key that is derived from it.
+    """
+
+    def __init__(self, key: PrivateKey) -> None:
+        secret = sha256(_DOMAIN + key.pem.encode("ascii")).digest()
+        # one block under a key that serves nothing else is a permutation of names, which is all that is wanted
+        self._cipher = Cipher(algorithms.AES(secret), modes.ECB())  # noqa: S305
+
+    def id_of(self, name: Name) -> bytes:
+        """
+        16 bytes.
+        """
+        plain = _MAGIC + bytes([name.kind]) + name.log + name.number.to_bytes(6, "big")
+        encryptor = self._cipher.encryptor()
+        return encryptor.update(plain) + encryptor.finalize()
+
+    def read(self, version: bytes) -> Name | None:
+        """
+        None for a version that is something else.
+        """
+        decryptor = self._cipher.decryptor()
+        plain = decryptor.update(version) + decryptor.finalize()
+        if len(plain) != 16 or not plain.startswith(_MAGIC):
+            return None
+        end = 5 + LOG_BYTES
+        return Name(plain[4], plain[5:end], int.from_bytes(plain[end:], "big"))
+
+
+def seal_object(key: PrivateKey, version: bytes, plain: bytes, created: int) -> tuple[bytes, bytes]:
+    """
+    The packed manifest and the one piece. Heavy: run it in a worker.
+    """
+    secret = secrets.token_bytes(KEY_BYTES)
+    batch = SegmentEncoder(secret, version, _LAYOUT.k, _LAYOUT.m).encode(0, plain, True)
+    manifest = Manifest(
+        format=1,
+        version=version,
+        owner=key.public.node_id,
+        k=_LAYOUT.k,
+        m=_LAYOUT.m,
+        block=_LAYOUT.block,
+        length=len(plain),
+        roots=[root(batch.leaves[0])],
+        wrapped_key=wrap_key(key.public, version, secret),
+        sealed_meta=Sealer(secret, version).seal_meta(b""),
+        backup_id="",
+        created=created,
+    )
+    return manifest.sign(key), batch.pieces[0]
+
+
+def piece_bytes(key: PrivateKey, version: bytes, packed: bytes) -> int:
+    """
+    Bytes of the piece that a manifest of an object announces. Heavy. Raises `Corrupt` or `Invalid`.
+    """
+    return _LAYOUT.piece_bytes(_checked(key, version, packed).length)
+
+
+def open_object(key: PrivateKey, version: bytes, packed: bytes, piece: bytes) -> bytes:
+    """
+    What was sealed. Heavy: run it in a worker. Raises `Corrupt` or `Invalid`.
+    """
+    manifest = _checked(key, version, packed)
+    secret = unwrap_key(key, manifest)
+    return bytes(SegmentDecoder(secret, version, manifest.k, manifest.m, manifest.length).decode(0, {0: piece}))
+
+
+def _checked(key: PrivateKey, version: bytes, packed: bytes) -> Manifest:
+    manifest = verify_manifest(packed, key.public)
+    if manifest.version != version or manifest.layout != _LAYOUT or manifest.length > OBJECT_LIMIT:
+        raise Corrupt("the manifest is not that of the object")
+    return manifest

@@ -1,0 +1,355 @@
+"""
+The catalog and the keys of this node, whole with each of its suppliers: told soon after each change, and read back
+when a supplier is found to have what is not known here, so that the identity key alone brings everything back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust_node.clock import Clock, DelayedCall
+from bitdust_node.errors import BitDustError, Conflict, Corrupt
+from bitdust_node.identity.me import Me
+from bitdust_node.pieces.manifest import verify_manifest
+from bitdust_node.tasks import Tasks
+from bitdust_node.threads import Workers
+from bitdust_node.waiting import all_of, within
+from services.catalog.batches import Read, read_batch, sign_batch
+from services.catalog.catalog import Catalog
+from services.catalog.journal import Pending
+from services.catalog.key_copies import NO_KEYS, KeyCopies
+from services.catalog.objects import BATCH, KEYS, Name, Names, open_object, piece_bytes, seal_object
+from services.catalog.schema import Piece
+from services.catalog.shelf import Sealed, Shelf
+from services.customer import Customer
+from services.data_motion import DataMotion, Holder
+from services.hiring.link import SupplierLink
+
+#: Seconds in which changes are collected, and after which what failed is tried again.
+COLLECT, AGAIN, AGAIN_LONGEST = 2.0, 60.0, 960.0
+#: Seconds for one object on its way.
+OBJECT_TIME = 120.0
+#: Seconds after which what none of the suppliers has counts as lost, although some were not there to be asked.
+GAP_TIME = 900.0
+#: A log of more batches than this, and than twice those of its beginning, is written anew.
+LOG_LONGEST = 128
+
+
+class Vault:
+    """
+    Owner of the objects on the shelf.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        copies: KeyCopies,
+        customer: Customer,
+        motion: DataMotion,
+        me: Me,
+        workers: Workers,
+        clock: Clock,
+    ) -> None:
+        self._catalog, self._copies, self._customer, self._motion = catalog, copies, customer, motion
+        self._me, self._workers, self._clock = me, workers, clock
+        self._shelf: Shelf = catalog.shelf
+        self._tasks = Tasks("vault")
+        self._undo: list[Callable[[], None]] = []
+        self._planned: DelayedCall | None = None
+        self._at = 0.0
+        self._running: Deferred[None] | None = None
+        self._names: Names | None = None
+        self._heard: set[str] = set()
+        #: Suppliers that did not take an object, for how long they rest, and until when.
+        self._resting: dict[str, tuple[float, float]] = {}
+        self._since = 0.0
+        self._tidied = False
+        #: What suppliers have and this node has not read yet, and who has it.
+        self._unread: dict[Name, list[Holder]] = {}
+
+    async def start(self) -> None:
+        self._tasks = Tasks("vault")
+        self._heard, self._unread = set(), {}
+        self._since = self._clock.seconds()
+        self._names = await self._workers.run(Names, self._me.key)
+        await self._catalog.journal.begin()
+        self._undo = [
+            self._customer.observe(self.soon),
+            self._catalog.journal.observe(self.soon),
+            self._copies.observe(self.soon),
+        ]
+        self.soon()
+
+    async def stop(self) -> None:
+        for undo in self._undo:
+            undo()
+        self._undo = []
+        if self._planned is not None and self._planned.active():
+            self._planned.cancel()
+        self._planned = None
+        self._running = None
+        await self._tasks.stop()
+
+    def soon(self) -> None:
+        """
+        Something is to be told, or somebody came whom it can be told.
+        """
+        self._plan(COLLECT)
+
+    def name_of(self, version: bytes) -> Name | None:
+        """
+        The name of an object of this node; None for any other version.
+        """
+        return self._names.read(version) if self._names is not None else None
+
+    async def expected(self, holder: Holder) -> set[bytes]:
+        """
+        The objects that a supplier should have.
+        """
+        return await self._shelf.at(holder.node_id)
+
+    async def listed(self, holder: Holder, there: set[bytes], expected: set[bytes]) -> None:
+        """
+        What a supplier has told of the objects that it keeps. expected: what was thought before it was asked.
+        """
+        await self._shelf.found(holder.node_id, holder.idurl, there, expected - there)
+        own = {*await self._shelf.own(BATCH), *await self._shelf.own(KEYS), *await self._shelf.keys_read()}
+        for version in there:
+            name = self.name_of(version)
+            if name is not None and name.kind in (BATCH, KEYS) and version not in own:
+                self._unread.setdefault(name, []).append(holder)
+        self._heard.add(holder.node_id)
+        self._tidied = False
+        self.soon()
+
+    def _plan(self, seconds: float) -> None:
+        at = self._clock.seconds() + seconds
+        if self._planned is not None and self._planned.active():
+            if self._at <= at:
+                return
+            self._planned.cancel()
+        self._at, self._planned = at, self._clock.callLater(seconds, self._begin)
+
+    def _begin(self) -> None:
+        self._planned = None
+        if self._running is not None:
+            self._plan(COLLECT)
+            return
+        self._running = self._tasks.spawn("keep the catalog with suppliers", self._work())
+        self._running.addCallback(self._ended)
+
+    def _ended(self, _result: object) -> None:
+        self._running = None
+
+    async def _work(self) -> None:
+        await self._read_all()
+        await self._pack()
+        now = self._clock.seconds()
+        links = [
+            link
+            for link in self._customer.connected().values()
+            if self._resting.get(link.node_id, (0.0, 0.0))[1] <= now
+        ]
+        for link, result in zip(links, await all_of([self._push(link) for link in links], limit=8), strict=True):
+            if not isinstance(result, Exception):
+                self._resting.pop(link.node_id, None)
+                continue
+            if not isinstance(result, BitDustError):
+                raise result
+            self.log.info("{supplier} does not take the catalog: {error}", supplier=link.hired.idurl, error=result)
+            rest = min(2 * self._resting.get(link.node_id, (AGAIN / 2, 0.0))[0], AGAIN_LONGEST)
+            self._resting[link.node_id] = rest, now + rest
+        await self._tidy()
+        if self._unread or self._resting:
+            self._plan(AGAIN)
+
+    # telling
+
+    async def _pack(self) -> None:
+        while (pending := await self._catalog.journal.pending()) is not None:
+            await self._tell(pending)
+        state = self._copies.state()
+        if state is None:
+            return
+        digest = sha256(state).digest()
+        number, last = await self._shelf.keys_told()
+        # a node that never had a key but that of its identity has nothing to tell
+        if digest != last and (number or state != NO_KEYS):
+            name = Name(KEYS, (await self._catalog.journal.own())[0], number + 1)
+            await self._shelf.tell_keys(await self._seal(name, state), name, digest)
+            self._catalog.errands.tell()
+
+    async def _tell(self, pending: Pending) -> None:
+        batch = pending.batch
+        packed, digest = await self._workers.run(sign_batch, batch, self._me.device, self._me.device_record)
+        name = Name(BATCH, batch.log, batch.number)
+        sealed = await self._seal(name, packed)
+        await self._catalog.journal.told(pending, digest, lambda c: self._shelf.put(c, sealed, name))
+
+    async def _seal(self, name: Name, plain: bytes) -> Sealed:
+        assert self._names is not None
+        version = self._names.id_of(name)
+        now = int(self._clock.seconds())
+        return Sealed(version, *await self._workers.run(seal_object, self._me.key, version, plain, now))
+
+    async def _push(self, link: SupplierLink) -> None:
+        holder = Holder(link.node_id, link.hired.idurl)
+        while objects := await self._shelf.missing(holder.node_id):
+            for sealed in objects:
+                try:
+                    await within(self._clock, OBJECT_TIME, self._send(holder, sealed), "a part of the catalog")
+                except Conflict:
+                    # another one is there under this name: it was written by a copy of this data folder
+                    self.log.error("{supplier} has another catalog log of this name", supplier=holder.idurl)
+                    await self._catalog.journal.compact()
+                    await self._shelf.bury([sealed.id])
+                    self.soon()
+                    return
+                await self._shelf.copied(sealed.id, holder.node_id, holder.idurl)
+
+    async def _send(self, holder: Holder, sealed: Sealed) -> None:
+        stream = await self._motion.put(holder, sealed.id, 0, 1)
+        await stream.write(sealed.data)
+        stream.finish()
+        await self._motion.commit(holder, sealed.id, 0, sealed.manifest)
+
+    # reading
+
+    async def _read_all(self) -> None:
+        known = await self._catalog.journal.known()
+        log, told = await self._catalog.journal.own()
+        if any(name.kind == BATCH and name.log == log and name.number > told for name in self._unread):
+            self.log.error("this data folder is older than the catalog that its suppliers have: it goes on anew")
+            await self._catalog.journal.renounce()
+        for name in [one for one in self._unread if one.kind == BATCH and one.number <= known.get(one.log, 0)]:
+            del self._unread[name]
+        read = True
+        while read:
+            read = False
+            for name in sorted(self._unread):
+                read = await self._read(name, last=False) or read
+            if not read and self._unread and self._complete():
+                # nobody is left who could have what is missing before these
+                for name in sorted(self._unread):
+                    read = await self._read(name, last=True) or read
+                    if read:
+                        break
+        await self._fill_manifests()
+
+    def _complete(self) -> bool:
+        hired = {link.node_id for link in self._customer.links.values()}
+        return hired <= self._heard or self._clock.seconds() - self._since > GAP_TIME
+
+    async def _read(self, name: Name, last: bool) -> bool:
+        """True if it is done with. last: what is missing before it is not waited for any more."""
+        plain = None
+        if name.kind == BATCH and not last:
+            known = (await self._catalog.journal.known()).get(name.log, 0)
+            if name.number > known + 1:
+                return False
+        for holder in self._unread[name]:
+            try:
+                plain = await self._fetch(name, holder)
+                break
+            except BitDustError as error:
+                self.log.warn("a part of the catalog at {supplier}: {error}", supplier=holder.idurl, error=error)
+        if plain is None:
+            return False
+        try:
+            await self._take(name, plain, last)
+        except BitDustError as error:
+            self.log.error("a part of the catalog is refused: {error}", error=error)
+        self._unread.pop(name, None)
+        return True
+
+    async def _take(self, name: Name, plain: bytes, last: bool) -> None:
+        assert self._names is not None
+        if name.kind == KEYS:
+            await self._copies.read(plain)
+            await self._shelf.note_keys_read(self._names.id_of(name))
+            return
+        read: Read = await self._workers.run(read_batch, plain, self._me.document)
+        batch = read.batch
+        if (batch.log, batch.number) != (name.log, name.number):
+            raise Conflict(f"batch {batch.number} of {batch.log.hex()} has the name of {name.number}")
+        if last:
+            self.log.error("catalog log {log} has a gap before {number}", log=batch.log.hex(), number=batch.number)
+            await self._catalog.journal.skip(batch.log, batch.number - 1, batch.previous)
+        await self._catalog.merge(read)
+
+    async def _fetch(self, name: Name, holder: Holder) -> bytes:
+        assert self._names is not None
+        version = self._names.id_of(name)
+        manifest = await self._motion.manifest(holder, version)
+        key = self._me.key
+        size = await self._workers.run(piece_bytes, key, version, manifest)
+        stream = await self._motion.get(holder, version, 0, 1)
+        stream.finish()
+        piece = await within(self._clock, OBJECT_TIME, stream.read_exactly(size), f"{holder.idurl}:")
+        return await self._workers.run(open_object, key, version, manifest, piece)
+
+    async def _fill_manifests(self) -> None:
+        """Versions that others have told of have no manifest here; suppliers keep it."""
+        after = b""
+        while bare := await self._catalog.bare_versions(after):
+            after = bare[-1][0]
+            found = await all_of([self._manifest(version, pieces) for version, pieces in bare], limit=8)
+            for result in found:
+                if isinstance(result, Exception) and not isinstance(result, BitDustError):
+                    raise result
+
+    async def _manifest(self, version: bytes, pieces: list[Piece]) -> None:
+        for piece in pieces:
+            link = self._customer.link_of(piece.node_id)
+            if link is None or not link.connected:
+                continue
+            try:
+                packed = await self._motion.manifest(Holder(link.node_id, link.hired.idurl), version)
+                manifest = await self._workers.run(verify_manifest, packed, self._me.key.public)
+                if manifest.version != version:
+                    raise Corrupt("the manifest is that of another version")
+                await self._catalog.note_manifest(version, packed)
+            except BitDustError as error:
+                self.log.info("{supplier} has no manifest of a version: {error}", supplier=piece.idurl, error=error)
+            else:
+                return
+
+    # a short log
+
+    async def _tidy(self) -> None:
+        """What other logs say and the own one says again is deleted, when enough suppliers have the own one."""
+        assert self._names is not None
+        if not self._unread and await self._catalog.is_long(LOG_LONGEST):
+            await self._catalog.journal.compact()
+            self._tidied = False
+            self.soon()
+            return
+        covered = await self._catalog.journal.covered()
+        if self._tidied or not covered:
+            return
+        least = self._customer.wanted.suppliers // 2 + 1
+        if not await self._shelf.spread(await self._current(), least):
+            return
+        names = {version: self._names.read(version) for version in await self._shelf.everywhere()}
+        old = [
+            version
+            for version, name in names.items()
+            if name is not None and name.kind == BATCH and name.number <= covered.get(name.log, 0)
+        ]
+        self._tidied = True
+        if old:
+            await self._shelf.bury(old)
+            self._catalog.errands.tell()
+
+    async def _current(self) -> set[bytes]:
+        assert self._names is not None
+        log = (await self._catalog.journal.own())[0]
+        own = await self._shelf.own(BATCH)
+        names = {version: self._names.read(version) for version in own}
+        return {version for version, name in names.items() if name is not None and name.log == log}

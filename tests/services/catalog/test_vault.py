@@ -1,0 +1,85 @@
+"""
+The catalog and the keys are with the suppliers, and come back from them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.backup_db import BackupDb
+from services.catalog.objects import BATCH, Names
+from services.customer import Customer
+from tests.services.grid import CUSTOMER, GridCase, Member
+
+
+class VaultTest(GridCase):
+    """What is on the disk of the customer is lost; what the suppliers have is not."""
+
+    def settle(self) -> None:
+        """Until all suppliers have all that there is."""
+        for _ in range(20):
+            self.clock.advance(1)
+
+    def reborn(self) -> None:
+        """The same identity and the same suppliers, with an empty catalog."""
+        options = {
+            "services/customer/suppliers-number": str(self.suppliers_number),
+            "services/customer/needed-space": self.needed,
+        }
+        self.run_now(self.customer.stop())
+        users = self.customer.lookup.users
+        self.customer = Member(self.customer.node, self.tmp / "reborn", CUSTOMER, options)
+        self.customer.lookup.users = users
+        self.run_now(self.customer.start())
+        self.until(lambda: len(self.customer.get(Customer).connected()) == self.suppliers_number)
+        self.settle()
+
+    def tree(self) -> dict[str, tuple[str, str, list[tuple[str, str]]]]:
+        listed = self.run_now(self.customer.get(BackupDb).files_list()).result
+        return {
+            one["path"]: (one["type"], one["path_id"], [(v["backup_id"], v["delivered"]) for v in one["versions"]])
+            for one in listed
+        }
+
+    def file(self, name: str, data: bytes) -> Path:
+        path = self.tmp / name
+        path.write_bytes(data)
+        return path
+
+    def test_all_comes_back(self) -> None:
+        one, two = self.file("one", b"1" * 100_000), self.file("two", b"2" * 300_000)
+        self.upload(one, "docs/deep/one.txt")
+        self.upload(two, "docs/two.txt")
+        self.upload(one, "gone.txt")
+        self.run_now(self.customer.get(BackupDb).file_create("empty/folder", as_folder=True))
+        self.run_now(self.customer.get(BackupDb).file_delete("gone.txt"))
+        self.upload(one, "docs/two.txt")
+        before = self.tree()
+        self.settle()
+        self.reborn()
+        self.assertEqual(self.tree(), before)
+        self.assertEqual(self.download("docs/deep/one.txt").read_bytes(), one.read_bytes())
+        self.assertEqual(self.download("docs/two.txt").read_bytes(), one.read_bytes())
+        # and once more, from what both lives have told
+        self.upload(two, "new.txt")
+        self.run_now(self.customer.get(BackupDb).file_delete("docs/deep/one.txt"))
+        before = self.tree()
+        self.settle()
+        self.reborn_again()
+        self.assertEqual(self.tree(), before)
+
+    def reborn_again(self) -> None:
+        (self.tmp / "reborn").rename(self.tmp / "first")
+        self.reborn()
+
+    def test_objects_look_like_versions(self) -> None:
+        self.upload(self.file("one", b"1" * 100_000), "one")
+        self.settle()
+        names = Names(self.customer.node.me.key)
+        stranger = Names(self.suppliers[0].node.me.key)
+        for supplier in self.suppliers:
+            keeping = supplier.get(type(supplier.services[0])).keeping
+            pieces = self.run_now(keeping.ledger.pieces(self.customer.node.node_id, b"", 100))
+            found = [names.read(piece.version) for piece in pieces]
+            self.assertEqual([name.kind for name in found if name], [BATCH])
+            self.assertEqual([stranger.read(piece.version) for piece in pieces], [None] * 2)
