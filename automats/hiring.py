@@ -65,6 +65,8 @@ HIRING = Automat(
         Row(State.WAITING, Input.CHANGED, State.CHECKING, Actions.give_up_search, Actions.compare),
         Row(State.HIRED, Input.CHANGED, State.CHECKING, Actions.compare),
         *ignore(State.CHECKING, Input.CHANGED),
+        # START looks at everything
+        *ignore(State.AT_STARTUP, Input.CHANGED, Input.VACANT),
         # a supplier has left by itself; a search that runs or is planned finds its position empty anyway
         Row(State.HIRED, Input.VACANT, State.CHECKING, Actions.compare),
         *ignore(State.CHECKING, Input.VACANT),

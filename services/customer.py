@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from time import ctime
 from typing import Any, ClassVar
 
+from twisted.internet.defer import DeferredLock
+
 from automats.registry import Automats
 from bitdust_node.api.registry import Answer, method
 from bitdust_node.clock import Clock
@@ -23,6 +25,7 @@ from bitdust_node.pieces.layout import SCHEMES, ecc_map
 from bitdust_node.router.router import Router
 from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
+from bitdust_node.waiting import shielded
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.storage import LEASE_ENDED, LeaseAnswer
 from services.catalog.catalog import Catalog
@@ -30,6 +33,7 @@ from services.hiring.family import Families
 from services.hiring.link import SupplierLink, Wanted
 from services.hiring.parting import Partings
 from services.hiring.suppliers import Hired, SupplierTable
+from services.supplying.report import size_text
 
 Callback = Callable[[], object]
 
@@ -62,6 +66,8 @@ class Customer(Service):
         self._table = SupplierTable(state_db)
         self._partings = Partings(state_db, catalog, router, resolver, clock)
         self._tasks = Tasks("customer")
+        # one change at a time, to its end: else two searches hire the same node, or for the same position
+        self._turn = DeferredLock()
         self._callbacks: tuple[Callback, ...] = ()
         self._undo: list[Callable[[], object]] = []
         #: The links by position.
@@ -107,6 +113,9 @@ class Customer(Service):
         """
         Remember a supplier that has granted a lease for an empty position.
         """
+        await shielded(self._turn.run(self._hire, position, document, answer))
+
+    async def _hire(self, position: int, document: Document, answer: LeaseAnswer) -> None:
         if position in self.links or self.link_of(document.node_id) is not None:
             raise Conflict(f"position {position} or {document.global_id} was hired meanwhile")
         await self._take(position, document, answer)
@@ -118,6 +127,9 @@ class Customer(Service):
         Put a supplier that has granted a lease into the place of another one. What the other keeps is made anew for
         the new one; then its lease ends.
         """
+        await shielded(self._turn.run(self._replace, position, document, answer))
+
+    async def _replace(self, position: int, document: Document, answer: LeaseAnswer) -> None:
         old = self.links.get(position)
         if old is None or self.link_of(document.node_id) is not None:
             raise Conflict(f"position {position} or {document.global_id} was changed meanwhile")
@@ -132,6 +144,9 @@ class Customer(Service):
         """
         Want nothing more of a supplier. What it keeps stays there and can still be read.
         """
+        await shielded(self._turn.run(self._dismiss, position))
+
+    async def _dismiss(self, position: int) -> None:
         link = self.links.pop(position, None)
         if link is None:
             return
@@ -145,9 +160,11 @@ class Customer(Service):
 
     async def start(self) -> None:
         self._tasks = Tasks("customer")
+        self._turn = DeferredLock()
         self._undo = [
             self._router.contacts.observe(self._contact_changed),
             self._config.watch("services/customer/needed-space", lambda *_: self._renew_all()),
+            self._config.watch("services/customer/suppliers-number", lambda *_: self._renew_grown()),
         ]
         hired = await self._table.load()
         await self._partings.start([one.node_id for one in hired])
@@ -160,6 +177,8 @@ class Customer(Service):
             undo()
         self._undo = []
         self._router.withdraw(LEASE_ENDED)
+        # what is being changed is changed, and nothing more is
+        await self._turn.acquire()
         await self._partings.stop()
         links, self.links = list(self.links.values()), {}
         for link in links:
@@ -211,6 +230,12 @@ class Customer(Service):
         for link in self.links.values():
             link.renew()
 
+    def _renew_grown(self) -> None:
+        """With fewer suppliers each keeps more. With more, leases shrink only when all versions are coded anew."""
+        for link in self.links.values():
+            if link.hired.granted < self.wanted.needed:
+                link.renew()
+
     def _contact_changed(self, node_id: NodeId, old: str, new: str) -> None:
         link = self.link_of(node_id)
         if link is not None and old != new:
@@ -218,7 +243,7 @@ class Customer(Service):
 
     def _link_changed(self, link: SupplierLink, moved: bool) -> None:
         if link.connected:
-            self._tasks.spawn("remember a lease", self._table.put(link.hired))
+            self._tasks.spawn("remember a lease", self._table.renew(link.hired))
         if moved:
             if link.connected:
                 data = {
@@ -369,14 +394,3 @@ class Customer(Service):
             "ecc_position": link.hired.position,
             "ecc_map": ecc_map(suppliers),
         }
-
-
-def size_text(size: float) -> str:
-    """
-    A number of bytes for people: `1.5 MB`.
-    """
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.2f} {unit}"
-        size /= 1024
-    return f"{size:.2f} TB"

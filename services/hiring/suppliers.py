@@ -62,5 +62,13 @@ class SupplierTable:
         row = (hired.position, hired.node_id, hired.idurl, hired.hired, hired.granted, hired.expires)
         await self._db.run(lambda c: c.execute("INSERT OR REPLACE INTO suppliers VALUES (?,?,?,?,?,?)", row))
 
+    async def renew(self, hired: Hired) -> None:
+        """
+        Remember what was granted, if that supplier still has the position.
+        """
+        row = (hired.granted, hired.expires, hired.position, hired.node_id)
+        query = "UPDATE suppliers SET granted = ?, expires = ? WHERE position = ? AND node_id = ?"
+        await self._db.run(lambda c: c.execute(query, row))
+
     async def remove(self, position: int) -> None:
         await self._db.run(lambda c: c.execute("DELETE FROM suppliers WHERE position = ?", (position,)))

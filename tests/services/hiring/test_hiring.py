@@ -2,10 +2,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.python.failure import Failure
+
 from bitdust_node.errors import Conflict, NotFound
+from bitdust_node.waiting import started
 from services.backup_db import BackupDb
 from services.customer import Customer
 from services.employer import Employer
+from services.hiring.suppliers import SupplierTable
 from services.supplier import Supplier
 from tests.services.grid import GridCase, Member
 
@@ -211,6 +215,19 @@ class ChangeTest(GridCase):
         told = self.change(supplier_id=self.old.node.me.idurl, new_supplier_id=self.new.node.me.global_id)
         self.assertIn(self.new.node.me.global_id, told)
         self.moved(before)
+
+    def test_two_at_once(self) -> None:
+        """Nobody gets two positions, whoever asks."""
+        employer, name = self.customer.get(Employer), self.new.node.me.global_id
+        works = [started(employer.supplier_change(position=at, new_supplier_id=name)) for at in (1, 2)]
+        results: list[Any] = []
+        for work in works:
+            work.addBoth(results.append)
+        self.until(lambda: len(results) == 2)
+        self.assertEqual(sum(isinstance(result, Failure) for result in results), 1)
+        self.assertEqual(len(set(self.links().values())), 4)
+        hired = self.run_now(SupplierTable(self.customer.state_db).load())
+        self.assertEqual({one.position: one.node_id for one in hired}, self.links())
 
     def test_wrong_names(self) -> None:
         before = self.links()
