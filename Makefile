@@ -22,7 +22,7 @@ test: $(READY)
 
 # the same as in `make test`, twenty times as much of it, and every boundary of every argument
 fuzz: $(READY)
-	FUZZ=20 $(BIN)/python -m pytest tests/contract/test_fuzz.py $(ARGS)
+	FUZZ=20 $(BIN)/python -m pytest tests/contract/test_fuzz.py tests/contract/test_live.py::Judged $(ARGS)
 
 lint: $(READY)
 	$(BIN)/ruff check $(CODE)

@@ -1,6 +1,5 @@
 """
-One live network for all tests of the contract that need one. They belong to one group, so that several workers do not
-start it several times.
+One live network for all tests of the contract that need one.
 """
 
 from __future__ import annotations

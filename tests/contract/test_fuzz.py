@@ -1,6 +1,5 @@
 """
-Input that nobody would send on purpose: by schemathesis from the node's own OpenAPI document against a live node, and
-by hypothesis straight at the faces. `make fuzz` runs more of both.
+Input that nobody would send on purpose, by hypothesis straight at the faces. `make fuzz` runs more of it.
 """
 
 from __future__ import annotations
@@ -8,12 +7,9 @@ from __future__ import annotations
 import base64
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-import pytest
 from autobahn.websocket.protocol import WebSocketProtocol
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -34,13 +30,9 @@ from bitdust_node.events import Events
 from bitdust_node.network import Network
 from bitdust_node.plugins import plugins
 from tests.bitdust_node.api.sample import SampleApi, free_config
-from tests.contract.live import Live
 
 #: How much more `make fuzz` does.
 MORE = int(os.environ.get("FUZZ", "1"))
-#: Methods that end what is tested, or wait for something that does not happen.
-LEFT_OUT = "^(process_stop|process_restart|identity_erase|event_listen)$"
-CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 #: Inputs of one example of hypothesis: its own work would be most of the time.
 MANY = 20
 GONE = Failure(ConnectionDone())
@@ -225,40 +217,3 @@ class ArgumentsTest(SynchronousTestCase):
 
 
 ALL = tuple(declared(plugins("bitdust_node.services")))
-
-
-@pytest.mark.xdist_group("live")
-@pytest.mark.usefixtures("live")
-class SchemathesisTest(SynchronousTestCase):
-    """
-    No 500, no hang, no violation of the document: judged by a program that others wrote.
-    """
-
-    live: ClassVar[Live]
-
-    def run_it(self, phases: str, examples: int, *headers: str) -> None:
-        asked = self.live.node("bob")
-        file = Path(self.mktemp()).absolute().with_suffix(".json")
-        file.write_text(json.dumps(asked.client.request("GET", "/openapi.json")))
-        done = subprocess.run(
-            [
-                *(str(Path(sys.executable).with_name("schemathesis")), "run", str(file), "--url", asked.url),
-                *("--phases", phases, "--max-examples", str(examples), "--checks", CHECKS, "--no-shrink"),
-                *("--request-timeout", "30", "--exclude-operation-id-regex", LEFT_OUT, "--no-color", *headers),
-                *(() if MORE > 1 else ("--seed", "1")),
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            cwd=file.parent,
-        )
-        self.assertEqual(done.returncode, 0, done.stdout[-8000:] + done.stderr[-2000:])
-        self.assertIn("No issues found", done.stdout)
-        self.assertTrue(asked.client.healthy())
-
-    def test_with_the_secret(self) -> None:
-        secret = self.live.node("bob").secret
-        self.run_it("fuzzing" if MORE == 1 else "coverage,fuzzing", 3 * MORE, "-H", f"api_secret: {secret}")
-
-    def test_without_the_secret(self) -> None:
-        self.run_it("fuzzing", MORE)
