@@ -17,7 +17,7 @@ from bitdust_node.pieces.batch import SegmentDecoder, SegmentEncoder
 from bitdust_node.pieces.hashtree import root
 from bitdust_node.pieces.layout import Layout
 from bitdust_node.pieces.manifest import Manifest, unwrap_key, verify_manifest, wrap_key
-from bitdust_node.pieces.seal import KEY_BYTES, Sealer
+from bitdust_node.pieces.seal import KEY_BYTES, VERSION_BYTES, Sealer
 from services.catalog.operations import LOG_BYTES
 
 #: Kinds of objects.
@@ -64,9 +64,11 @@ class Names:
         """
         None for a version that is something else.
         """
+        if len(version) != VERSION_BYTES:
+            return None
         decryptor = self._cipher.decryptor()
         plain = decryptor.update(version) + decryptor.finalize()
-        if len(plain) != 16 or not plain.startswith(_MAGIC):
+        if not plain.startswith(_MAGIC):
             return None
         end = 5 + LOG_BYTES
         return Name(plain[4], plain[5:end], int.from_bytes(plain[end:], "big"))

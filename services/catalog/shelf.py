@@ -90,6 +90,16 @@ class Shelf:
         row = (version, node_id, idurl)
         await self._database.run(lambda c: c.execute("INSERT OR REPLACE INTO copies VALUES (?, ?, ?)", row))
 
+    async def keep_only(self, node_ids: Collection[str]) -> None:
+        """
+        What other suppliers than these have does not count any more.
+        """
+        known = "SELECT DISTINCT node_id FROM copies"
+        gone = await self._database.read(lambda c: [row[0] for row in c.execute(known) if row[0] not in node_ids])
+        if gone:
+            rows = [(node_id,) for node_id in gone]
+            await self._database.run(lambda c: c.executemany("DELETE FROM copies WHERE node_id = ?", rows))
+
     async def at(self, node_id: str) -> set[bytes]:
         """
         The objects that a supplier should have.

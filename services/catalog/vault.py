@@ -150,6 +150,7 @@ class Vault:
     async def _work(self) -> None:
         await self._read_all()
         await self._pack()
+        await self._shelf.keep_only({link.node_id for link in self._customer.links.values()})
         now = self._clock.seconds()
         links = [
             link
