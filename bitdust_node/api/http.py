@@ -206,6 +206,8 @@ class ApiRequest(Request):
                 return
             found, arguments = arrange(face.registry, verb, raw_path, query, self.content.getvalue())
         except BitDustError as error:
+            if face.api_log is not None:
+                face.api_log.write(f"{verb[:20]}:{raw_path[:200]}  HTTP  refused", {})
             self._answer({"status": "ERROR", "errors": [str(error)]})
             return
         if face.api_log is not None:

@@ -264,6 +264,8 @@ class Client(WebSocketServerProtocol):
             if len(self._calls) >= CALLS_LIMIT:
                 raise BitDustError(f"more than {CALLS_LIMIT} calls at the same time")
         except BitDustError as error:
+            if self._face.api_log is not None:
+                self._face.api_log.write(f"{str(call_id)[:40]}  WS IN  refused {str(name)[:60]}", {})
             self._reply({"call_id": call_id, "errors": [str(error)]})
             return
         if self._face.api_log is not None:

@@ -38,8 +38,7 @@ def service_names(ctx: click.Context, param: click.Parameter, incomplete: str) -
     from bitdust_node.config.switches import SWITCHES
 
     names = ("service_" + one.path.split("/")[1].replace("-", "_") for one in SWITCHES)
-    short = incomplete.removeprefix("service_")
-    return [name for name in names if name.removeprefix("service_").startswith(short)]
+    return [name for name in names if name.startswith((incomplete, "service_" + incomplete))]
 
 
 def key_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

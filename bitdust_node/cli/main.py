@@ -60,7 +60,9 @@ SUBJECTS: dict[str, dict[str, Entry]] = {
         "set": Entry("options:set_option", "Change or show options.", ("conf", "config", "option", "setting")),
         "get": Entry("options:get_option", "Show options."),
         "service": Entry("services:service", "Services of the node.", ("services", "svc", "srv")),
-        "automat": Entry("services:automat", "State machines of the node.", ("automats",)),
+        "automat": Entry(
+            "services:automat", "State machines of the node.", ("automats", "st", "state", "states", "machines")
+        ),
         "api": Entry("api:api", "Call any method of the API."),
     },
     "Network": {

@@ -29,7 +29,9 @@ def switch_path(service: str) -> str:
 
 def switch(service: str, enabled: bool) -> Option:
     words = service.replace("_", " ")
-    return Option(switch_path(service), Kind.BOOLEAN, enabled, f"{words} enabled", f"Runs the service `{words}`.")
+    info = f"Runs the service `{words}`."
+    readonly = service == "udp_transport"  # as the contract says of all that is below services/udp-transport
+    return Option(switch_path(service), Kind.BOOLEAN, enabled, f"{words} enabled", info, readonly=readonly)
 
 
 SWITCHES: tuple[Option, ...] = tuple(

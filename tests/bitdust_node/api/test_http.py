@@ -10,10 +10,14 @@ import socket
 from pathlib import Path
 from typing import Any
 
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
+from bitdust_node.api.log import ApiLog
+from bitdust_node.config.config import Config
+from bitdust_node.paths import DataFolder
 from tests.bitdust_node.api.sample import make_face
 
 
@@ -137,6 +141,22 @@ class AnswersTest(HttpFaceTest):
         self.assertGreater(other.port, self.face.port)
         self.assertEqual(other._config.get("interface/api/rest-http-port"), other.port)
         await other.stop()
+
+
+class LogTest(HttpFaceTest):
+    async def test_every_request_is_a_line_of_the_log(self) -> None:
+        folder = DataFolder(Path(self.mktemp()))
+        log = ApiLog(folder, Config(overrides={"logs/api-enabled": True}), reactor)  # type: ignore[arg-type]
+        self.face.api_log = log
+        for verb, path, body in (
+            ("GET", "/p/h", None),
+            ("GET", "/no/such/v1?password=hidden", None),
+            ("POST", "/thing/set/v1", b'{"password": "hidden'),
+        ):
+            await self.ask(verb, path, body)
+        lines = [line.partition(" *** ")[2] for line in (folder.logs / "api.log").read_text().splitlines()]
+        wanted = ["GET:/p/h  HTTP  process_health({})", "GET:/no/such/v1  HTTP  refused({})"]
+        self.assertEqual(lines, [*wanted, "POST:/thing/set/v1  HTTP  refused({})"])
 
 
 class SecretTest(HttpFaceTest):

@@ -47,6 +47,8 @@ class CompletingTest(SynchronousTestCase):
     def test_services(self) -> None:
         self.assertEqual(self.offered("service", "service_ent"), ["service_entangled_dht"])
         self.assertEqual(self.offered("service start", "ent"), ["service_entangled_dht"])
+        self.assertIn("service_network", self.offered("service start", "serv"))
+        self.assertEqual(self.offered("service start", "no_such"), [])
 
     def test_nobody_to_ask(self) -> None:
         for words in ("key get", "file download", "supplier fire", "customer rm", "friend rm", "api"):

@@ -93,7 +93,8 @@ class NodeTest(TestCase):
         for words in (("service", "network"), ("service", "info", "service_network")):
             self.assertIn("config_path: services/network/enabled\n", (await self.run_it(*words)).output)
         self.assertIn("was not found", (await self.run_it("service", "nothing")).stderr)
-        self.assertIn("node node RUNNING", (await self.run_it("automat", "st")).output)
+        for words in (("automat", "st"), ("st",), ("states", "list"), ("machines",)):
+            self.assertIn("node node RUNNING", (await self.run_it(*words)).output, words)
         self.assertIn("service_identity_server", (await self.run_it("identity", "server")).output)
 
     async def test_any_method(self) -> None:
