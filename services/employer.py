@@ -79,7 +79,7 @@ class Employer(Service):
         self._planned: DelayedCall | None = None
         self._announcement = Announcement(families, me, clock, self._family)
         self._recovered = recovered
-        self._reunion = Reunion(families, customer, router, resolver, me, config, clock)
+        self._reunion = Reunion(families, lookup, customer, router, resolver, me, config, clock)
         #: Positions whose supplier is being replaced.
         self._replacing: set[int] = set()
         self._begun = False

@@ -7,6 +7,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Awaitable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from twisted.python.failure import Failure
@@ -61,6 +62,9 @@ class FakeDht:
 
     async def put(self, record_type: str, key: str, value: dict[str, Any]) -> None:
         self.records[record_type, key] = value
+
+    async def read(self, record_type: str, key: str) -> Any:
+        return SimpleNamespace(record=None)
 
 
 class FakeLookup:

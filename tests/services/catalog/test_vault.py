@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bitdust_node.identity.recovered import Recovered
 from services.backup_db import BackupDb
 from services.catalog.objects import BATCH, Names
 from services.customer import Customer
@@ -71,6 +72,26 @@ class VaultTest(GridCase):
     def reborn_again(self) -> None:
         (self.tmp / "reborn").rename(self.tmp / "first")
         self.reborn()
+
+    def test_suppliers_of_an_ended_record(self) -> None:
+        """Nothing in the DHT names the suppliers any more: they are asked."""
+        one = self.file("one", b"1" * 100_000)
+        self.upload(one, "one")
+        before = [link.node_id for _, link in sorted(self.customer.get(Customer).links.items())]
+        self.settle()
+        users = self.customer.lookup.users
+        self.run_now(self.customer.stop())
+        options = {"services/customer/suppliers-number": "2", "services/customer/needed-space": self.needed}
+        self.customer = Member(self.customer.node, self.tmp / "reborn", CUSTOMER, options)
+        self.customer.lookup.users = users
+        self.run_now(self.customer.get(Recovered).note(self.customer.node.node_id))
+        self.run_now(self.customer.start())
+        links = self.customer.get(Customer).links
+        self.until(lambda: len(self.customer.get(Customer).connected()) == 4)
+        self.assertEqual([link.node_id for _, link in sorted(links.items())], before)
+        self.settle()
+        self.assertEqual(self.download("one").read_bytes(), one.read_bytes())
+        self.assertFalse(self.run_now(self.customer.get(Recovered).pending(self.customer.node.node_id)))
 
     def test_objects_look_like_versions(self) -> None:
         self.upload(self.file("one", b"1" * 100_000), "one")
