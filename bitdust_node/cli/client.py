@@ -119,6 +119,8 @@ class ApiClient:
         for key in arguments:
             if key not in known:
                 raise Invalid(f"{name}() got an unexpected keyword argument {key!r}")
+        if not described["routes"]:
+            raise Invalid(f"{name}() is on WebSocket only")
         from urllib.parse import quote, urlencode
 
         verb, path = described["routes"][0].split(" ", 1)

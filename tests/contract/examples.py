@@ -140,6 +140,11 @@ class Examples(SynchronousTestCase):
 
         self.run_all("command-line", "sh:bitdust", call)
 
+    def test_command_line_without_a_form_on_http(self) -> None:
+        home = str(self.live.node("alice").home)
+        done = CliRunner(env={"HOME": home}).invoke(bitdust, ["api", "enable_model_listener", "model_name=service"])
+        self.assertEqual((done.exit_code, done.stdout), (1, "enable_model_listener() is on WebSocket only\n"))
+
     def test_command_line_as_a_process(self) -> None:
         asked = self.live.node("alice")
         done = subprocess.run(

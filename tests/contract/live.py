@@ -110,6 +110,7 @@ class Live:
         (self.users / "alice").mkdir(parents=True)
         (self.users / "alice/report.txt").write_bytes(b"what alice has found out\n" * 1000)
         self._asked: dict[str, Asked] = {}
+        self._fresh: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
         self.devnet.start()
@@ -124,6 +125,8 @@ class Live:
         self.devnet.stop()
         for pid in processes_of(self.folder):
             os.kill(pid, signal.SIGKILL)
+        for process in self._fresh:
+            process.wait()
 
     def node(self, name: str) -> Asked:
         """A node of the network by its name, or by what examples call it."""
@@ -155,7 +158,7 @@ class Live:
             "personal/private-key-size": 1024,
         }
         prepare(base, **options, **servers)
-        spawn(base)
+        self._fresh.append(spawn(base))
 
     def until(self, true: Callable[[], bool]) -> None:
         """Wait for something of a real process."""
