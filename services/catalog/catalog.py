@@ -268,8 +268,9 @@ class Catalog:
 
         def change(c: sqlite3.Connection) -> None:
             if replaces is not None:
-                name = _give_way(c, replaces, version, now)
+                # while it is there: it may have been told of
                 note_drops(c, [replaces])
+                name = _give_way(c, replaces, version, now)
                 c.execute("UPDATE versions SET name = ? WHERE id = ?", (name, version))
             c.executemany("UPDATE pieces SET state = 'stored', size = ? WHERE version = ? AND number = ?", numbers)
             c.execute(

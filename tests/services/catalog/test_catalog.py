@@ -8,6 +8,7 @@ from bitdust_node.errors import Conflict, Invalid, NotFound
 from bitdust_node.paths import DataFolder
 from bitdust_node.threads import InlineWorkers
 from services.catalog.catalog import Catalog
+from services.catalog.operations import Drop, unpack
 from services.catalog.schema import Item, Piece
 from tests.clock import Clock
 
@@ -109,6 +110,18 @@ class CatalogTest(TestCase):
         await catalog.mark_piece(VERSION, 0, "node0", "lost")
         self.assertEqual(len(await catalog.incomplete()), 1)
         self.assertEqual((await catalog.totals(True))["files_size"], 100)
+
+    async def test_a_version_that_gives_way_is_told_to_be_gone(self) -> None:
+        catalog = await self.make()
+        item, _ = await catalog.create("master", "a", folder=False)
+        await self.stored(catalog, item)
+        other = bytes(16)
+        await catalog.add_version(item, other, "file", 4, 7)
+        await catalog.note_stored(other, 100, b"manifest", 30, [], replaces=VERSION)
+        pending = await catalog.journal.pending()
+        assert pending is not None
+        drops = [one for one in map(unpack, pending.batch.operations) if isinstance(one, Drop)]
+        self.assertEqual([one.versions for one in drops], [[VERSION]])
 
     async def test_who_was_to_get_a_piece_is_never_forgotten(self) -> None:
         catalog = await self.make()
