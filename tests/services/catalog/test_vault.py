@@ -4,11 +4,13 @@ The catalog and the keys are with the suppliers, and come back from them.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from bitdust_node.identity.recovered import Recovered
 from services.backup_db import BackupDb
 from services.catalog.objects import BATCH, Names
+from services.catalog.vault import Vault
 from services.customer import Customer
 from tests.services.grid import CUSTOMER, GridCase, Member
 
@@ -23,16 +25,8 @@ class VaultTest(GridCase):
 
     def reborn(self) -> None:
         """The same identity and the same suppliers, with an empty catalog."""
-        options = {
-            "services/customer/suppliers-number": str(self.suppliers_number),
-            "services/customer/needed-space": self.needed,
-        }
         self.run_now(self.customer.stop())
-        users = self.customer.lookup.users
-        self.customer = Member(self.customer.node, self.tmp / "reborn", CUSTOMER, options)
-        self.customer.lookup.users = users
-        self.run_now(self.customer.start())
-        self.until(lambda: len(self.customer.get(Customer).connected()) == self.suppliers_number)
+        self.again("reborn")
         self.settle()
 
     def tree(self) -> dict[str, tuple[str, str, list[tuple[str, str]]]]:
@@ -92,6 +86,59 @@ class VaultTest(GridCase):
         self.settle()
         self.assertEqual(self.download("one").read_bytes(), one.read_bytes())
         self.assertFalse(self.run_now(self.customer.get(Recovered).pending(self.customer.node.node_id)))
+
+    def test_a_copy_of_the_folder_from_before(self) -> None:
+        """The disk comes back from an old copy: suppliers know what it has forgotten, and nothing is written twice."""
+        backup_db = self.customer.get(BackupDb)
+        self.run_now(backup_db.file_create("first"))
+        self.settle()
+        self.run_now(self.customer.stop())
+        shutil.copytree(self.tmp / "customer", self.tmp / "copy")
+        self.again("customer")
+        self.run_now(self.customer.get(BackupDb).file_create("second"))
+        self.settle()
+        self.run_now(self.customer.stop())
+        self.again("copy")
+        self.run_now(self.customer.get(BackupDb).file_create("third"))
+        for _ in range(5):
+            self.settle()
+        self.assertEqual(sorted(self.tree()), ["first", "second", "third"])
+        self.reborn()
+        self.assertEqual(sorted(self.tree()), ["first", "second", "third"])
+
+    def test_a_log_that_is_written_anew(self) -> None:
+        for number in range(5):
+            self.run_now(self.customer.get(BackupDb).file_create(f"file {number}"))
+            self.settle()
+        self.run_now(self.customer.get(BackupDb).file_delete("file 1"))
+        self.upload(self.file("one", b"1"), "file 2")
+        self.settle()
+        self.assertGreater(min(map(self.objects, self.suppliers)), 5)
+        self.run_now(self.customer.catalog.journal.compact())
+        self.customer.get(Vault).soon()
+        self.settle()
+        self.settle()
+        self.assertEqual(list(map(self.objects, self.suppliers)), [1] * 4)
+        before = self.tree()
+        self.reborn()
+        self.assertEqual(self.tree(), before)
+
+    def again(self, folder: str) -> None:
+        options = {
+            "services/customer/suppliers-number": str(self.suppliers_number),
+            "services/customer/needed-space": self.needed,
+        }
+        users = self.customer.lookup.users
+        self.customer = Member(self.customer.node, self.tmp / folder, CUSTOMER, options)
+        self.customer.lookup.users = users
+        self.run_now(self.customer.start())
+        self.until(lambda: len(self.customer.get(Customer).connected()) == self.suppliers_number)
+
+    def objects(self, supplier: Member) -> int:
+        keeping = supplier.get(type(supplier.services[0])).keeping
+        pieces = self.run_now(keeping.ledger.pieces(self.customer.node.node_id, b"", 500))
+        names = Names(self.customer.node.me.key)
+        return sum(names.read(piece.version) is not None for piece in pieces)
 
     def test_objects_look_like_versions(self) -> None:
         self.upload(self.file("one", b"1" * 100_000), "one")
