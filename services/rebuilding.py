@@ -23,6 +23,7 @@ from services.models.rebuilder import RebuilderModel
 from services.transfer.means import Means
 from services.transfer.rebuild import rebuild
 from services.upkeep.audits import Audits
+from services.upkeep.recoding import Recoding
 from services.upkeep.standing import Standing
 
 #: Seconds after something was lost or a supplier came or went, and between rounds while something is missing.
@@ -56,10 +57,11 @@ class Rebuilding(Service):
         means: Means,
         audits: Audits,
         standing: Standing,
+        recoding: Recoding,
         clock: Clock,
     ) -> None:
         self._motion, self._customer, self._catalog, self._means, self._clock = motion, customer, catalog, means, clock
-        self._audits, self._standing = audits, standing
+        self._audits, self._standing, self._recoding = audits, standing, recoding
         self._tasks = Tasks("rebuilding")
         self._undo: list[Callable[[], None]] = []
         self._planned: DelayedCall | None = None
@@ -74,7 +76,9 @@ class Rebuilding(Service):
         self._tasks = Tasks("rebuilding")
         await self._catalog.renewals.clear()
         await self._standing.load()
+        await self._recoding.load()
         self._audits.start(self.soon)
+        self._tasks.every(AGAIN, "follow the number of suppliers", self._recoding.run, self._clock)
         self._undo = [self._customer.observe(self._changed), self._means.events.subscribe(self._heard)]
         self.soon()
 

@@ -97,6 +97,24 @@ async def note_blame(means: Means, blame: Blame) -> None:
     await means.catalog.mark_piece(piece.version, piece.number, piece.node_id, "bad")
 
 
+async def checked_parts(
+    means: Means, gathering: Gathering, manifest: Manifest, at: int, length: int
+) -> dict[int, bytes]:
+    """
+    The same run of bytes of k pieces, from byte `at` on, of which every block is as it should be.
+    """
+    block = manifest.block
+    while True:
+        parts = await gathering.parts(at // block, length)
+        leaves = {number: gathering.check(number) for number in parts}
+        wrong = await means.workers.run(wrong_parts, block, at // block, parts, leaves)
+        if not wrong:
+            return parts
+        for number, reason in wrong.items():
+            gathering.blame(number, reason)
+        gathering.begin_again()
+
+
 def wrong_parts(
     block: int, first: int, parts: Mapping[int, bytes], leaves: Mapping[int, Sequence[bytes]]
 ) -> dict[int, str]:
@@ -142,16 +160,8 @@ async def _made(
     means: Means, gathering: Gathering, manifest: Manifest, at: int, length: int, numbers: list[int]
 ) -> dict[int, bytes]:
     """The same run of bytes of the missing pieces."""
-    block = manifest.block
-    while True:
-        parts = await gathering.parts(at // block, length)
-        leaves = {number: gathering.check(number) for number in parts}
-        wrong = await means.workers.run(wrong_parts, block, at // block, parts, leaves)
-        if not wrong:
-            return await means.workers.run(_code, Code(manifest.k, manifest.m), block, parts, numbers)
-        for number, reason in wrong.items():
-            gathering.blame(number, reason)
-        gathering.begin_again()
+    parts = await checked_parts(means, gathering, manifest, at, length)
+    return await means.workers.run(_code, Code(manifest.k, manifest.m), manifest.block, parts, numbers)
 
 
 def _code(code: Code, block: int, parts: Mapping[int, bytes], numbers: list[int]) -> dict[int, bytes]:

@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from tests.bench import faces
+from tests.bench import faces, upkeep
 from tests.bench.client import Peer, peers, wait_for
 from tests.bench.job import Cost, Job
 from tests.bench.primitives import Primitives, measure
@@ -41,6 +41,8 @@ def main() -> int:
         _print_primitives(floor)
         for number in numbers:
             _network(Path(place) / f"of{number}", number, sizes, floor)
+    print("\n### Upkeep\n")
+    upkeep.main()
     print("\n### Calls of the API\n")
     faces.main()
     return 0

@@ -1,0 +1,251 @@
+"""
+Versions follow the number of suppliers: each is read, sealed anew and stored in full under the new scheme before its
+old pieces are deleted.
+
+Sealed segments are as long as k blocks, so that a version of another k can not be made out of ciphertext alone: this
+needs the key of the owner. The new version has an id, a key and pieces of its own, and takes over the name and time of
+the old one.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+from twisted.logger import Logger
+
+from bitdust_node.database import StateDb
+from bitdust_node.errors import BitDustError, Unavailable
+from bitdust_node.keys.rsa import PrivateKey
+from bitdust_node.pieces.batch import SegmentEncoder, batch_segments
+from bitdust_node.pieces.hashtree import HASH_BYTES, root
+from bitdust_node.pieces.layout import SCHEMES, Layout
+from bitdust_node.pieces.manifest import wrap_key
+from bitdust_node.pieces.seal import KEY_BYTES, VERSION_BYTES, Sealer
+from bitdust_node.waiting import sleep
+from services.catalog.schema import Item, Piece, Version
+from services.data_motion import Holder
+from services.transfer.download import Opened
+from services.transfer.gathering import Blame, Gathering
+from services.transfer.means import Means
+from services.transfer.rebuild import checked_parts, note_blame
+from services.transfer.room import check_room
+from services.transfer.running import Running
+from services.transfer.sending import Senders
+
+MIGRATIONS = ("CREATE TABLE recoding (pieces INTEGER NOT NULL);",)
+
+#: Versions that one question to the catalog brings.
+PAGE = 100
+#: Seconds without a try after one that has failed: at first, and at most.
+REST_FIRST, REST_LONGEST = 60.0, 3600.0
+#: Seconds between looks whether the old pieces are still being read, and how often it is looked.
+READERS_EVERY, READERS_TRIES = 5.0, 720
+
+
+class Resealing:
+    """
+    Plaintext that comes in any parts, to the pieces of a new version. Heavy: all of it runs in workers.
+    """
+
+    def __init__(self, opened: Opened, version: bytes, layout: Layout, key: PrivateKey, backup_id: str) -> None:
+        self.layout = layout
+        self._opened, self._version, self._signer, self._backup_id = opened, version, key, backup_id
+        self._key = secrets.token_bytes(KEY_BYTES)
+        self._encoder = SegmentEncoder(self._key, version, layout.k, layout.m)
+        self._leaves = [bytearray() for _ in range(layout.m)]
+        self._waiting = bytearray()
+        self._number = 0
+
+    def take(self, first: int, parts: dict[int, bytes], last: bool) -> list[bytes]:
+        """
+        Open the segments of the old version from `first` on; the next bytes of each new piece, if there are any yet.
+        """
+        self._waiting += self._opened.decoder.decode(first, parts)
+        size = self.layout.segment_bytes
+        # at least one byte is kept back, as the last batch may not be empty
+        length = len(self._waiting) if last else max(0, len(self._waiting) - 1) // size * size
+        if not length and not last:
+            return []
+        plain = bytes(self._waiting[:length])
+        del self._waiting[:length]
+        batch = self._encoder.encode(self._number, plain, last)
+        self._number += batch.segments
+        for kept, leaves in zip(self._leaves, batch.leaves, strict=True):
+            kept += b"".join(leaves)
+        return batch.pieces
+
+    def manifest(self) -> bytes:
+        """
+        The packed, signed manifest, when all was taken.
+        """
+        old = self._opened.manifest
+        return msgspec.structs.replace(
+            old,
+            version=self._version,
+            k=self.layout.k,
+            m=self.layout.m,
+            block=self.layout.block,
+            roots=[
+                root(kept[at : at + HASH_BYTES] for at in range(0, len(kept), HASH_BYTES))
+                for kept in map(bytes, self._leaves)
+            ],
+            wrapped_key=wrap_key(self._signer.public, self._version, self._key),
+            sealed_meta=Sealer(self._key, self._version).seal_meta(msgspec.msgpack.encode(self._opened.meta)),
+            backup_id=self._backup_id,
+        ).sign(self._signer)
+
+
+class Recoding:
+    """
+    Looks for versions of another scheme than that of the wanted number of suppliers.
+    """
+
+    log = Logger()
+
+    def __init__(self, means: Means, running: Running, state_db: StateDb) -> None:
+        self._means, self._running, self._db = means, running, state_db
+        #: The number of pieces that all versions are known to have; 0 when that is not known.
+        self._done = 0
+        self._rest, self._until = REST_FIRST, 0.0
+
+    async def load(self) -> None:
+        await self._db.prepare("recoding", MIGRATIONS)
+        row = await self._db.read(lambda c: c.execute("SELECT pieces FROM recoding").fetchone())
+        self._done = int(row[0]) if row else 0
+
+    async def run(self) -> bool:
+        """
+        One round over all versions; true when some are left for later.
+        """
+        customer = self._means.customer
+        suppliers = customer.wanted.suppliers
+        layout = Layout(*SCHEMES[suppliers])
+        if layout.m == self._done:
+            return False
+        if self._means.clock.seconds() < self._until:
+            return True
+        # what is being uploaded may have been begun before the number was changed
+        left = bool(self._running.uploads)
+        after = b""
+        while page := await self._means.catalog.coded_otherwise(layout.m, after, PAGE):
+            for version in page:
+                after = version.id
+                if customer.wanted.suppliers != suppliers or len(self._receivers(layout)) < layout.m:
+                    return True
+                left = not await self._follow(version, layout) or left
+        if not left:
+            await self._note_done(layout.m)
+        return left
+
+    async def _note_done(self, pieces: int) -> None:
+        def change(c: sqlite3.Connection) -> None:
+            c.execute("DELETE FROM recoding")
+            c.execute("INSERT INTO recoding VALUES (?)", (pieces,))
+
+        await self._db.run(change)
+        self._done = pieces
+
+    def _receivers(self, layout: Layout) -> dict[int, Holder]:
+        return {
+            at: Holder(link.node_id, link.hired.idurl)
+            for at, link in self._means.customer.connected().items()
+            if at < layout.m
+        }
+
+    async def _follow(self, version: Version, layout: Layout) -> bool:
+        """True when the old version is not there any more."""
+        catalog = self._means.catalog
+        item = await catalog.item(version.item)
+        if item is None:
+            return True
+        if version.manifest is None:
+            return False
+        try:
+            await self._recode(version, version.manifest, item, layout)
+        except BitDustError as error:
+            self.log.info("{path} is not coded for {m} suppliers: {error}", path=item.path, m=layout.m, error=error)
+            # otherwise a supplier without room would be sent the same every minute
+            self._until = self._means.clock.seconds() + self._rest
+            self._rest = min(2 * self._rest, REST_LONGEST)
+            return False
+        self._rest = REST_FIRST
+        self.log.info("{path} is coded for {m} suppliers now", path=item.path, m=layout.m)
+        return True
+
+    async def _recode(self, old: Version, packed: bytes, item: Item, layout: Layout) -> None:
+        means, catalog = self._means, self._means.catalog
+        opened = await means.workers.run(Opened, packed, old.id, means.me.key)
+        receivers = self._receivers(layout)
+        await check_room(means.motion, receivers.values(), layout, opened.manifest.length)
+        sources = [piece for piece in (await catalog.pieces([old.id]))[old.id] if piece.state in ("stored", "leaving")]
+        name = secrets.token_bytes(VERSION_BYTES)
+        pieces = [Piece(name, at, to.node_id, to.idurl, 0, "sent") for at, to in receivers.items()]
+        await catalog.add_version(item, name, old.kind, layout.k, layout.m, pieces, created=old.created)
+        label = f"{means.key_id(item.alias)}:{item.path_id}/{old.name}"
+        resealing = Resealing(opened, name, layout, means.me.key, label)
+        try:
+            manifest = await self._pump(resealing, opened, sources, receivers, name, label, item.path)
+            await self._no_downloads(item)
+            size = layout.piece_bytes(opened.manifest.length)
+            await catalog.note_stored(name, old.size, manifest, size, list(receivers), replaces=old.id)
+        except BitDustError:
+            await catalog.drop_version(name)
+            raise
+
+    async def _no_downloads(self, item: Item) -> None:
+        """Wait until nobody reads the old pieces any more."""
+        for _ in range(READERS_TRIES):
+            if not self._running.downloads_of(item.id):
+                return
+            await sleep(self._means.clock, READERS_EVERY)
+        raise Unavailable("it is being downloaded all the time")
+
+    async def _pump(
+        self,
+        resealing: Resealing,
+        opened: Opened,
+        sources: Sequence[Piece],
+        receivers: dict[int, Holder],
+        version: bytes,
+        label: str,
+        path: str,
+    ) -> bytes:
+        """Read, open, seal and send; the manifest, when every receiver has stored its piece."""
+        means, old, new = self._means, opened.manifest, resealing.layout
+        blamed: list[Blame] = []
+        step = batch_segments(old.layout)
+        gathering = Gathering(
+            means, old, sources, blamed.append, label, path, checked=True, ahead=2 * step * old.layout.block
+        )
+        senders = Senders(means.motion, means.clock, version, receivers, new.m, label, path)
+        senders.total = new.piece_bytes(old.length)
+        reason = "coding for another number of suppliers was broken off"
+        try:
+            number, segments = 0, old.layout.segments(old.length)
+            while number < segments:
+                parts = await checked_parts(
+                    means, gathering, old, number * old.block, opened.decoder.part_bytes(number, step)
+                )
+                first, number = number, min(number + step, segments)
+                pieces = await means.workers.run(resealing.take, first, parts, number == segments)
+                if pieces:
+                    await senders.write(pieces)
+                self._check(senders, new)
+            manifest = await means.workers.run(resealing.manifest)
+            await senders.commit(manifest)
+            self._check(senders, new)
+            reason = ""
+            return manifest
+        finally:
+            senders.close(reason)
+            await gathering.close()
+            for blame in blamed:
+                await note_blame(means, blame)
+
+    def _check(self, senders: Senders, layout: Layout) -> None:
+        if len(senders.alive) < layout.m:
+            error = next(iter(senders.errors.values()), None)
+            raise Unavailable(f"{len(senders.alive)} of {layout.m} suppliers take their pieces: {error}")

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from services.backup_db import BackupDb
+from services.catalog.schema import Version
+from services.catalog.vault import Vault
+from services.customer import Customer
+from services.rebuilding import Rebuilding
+from services.supplier import Supplier
+from services.upkeep.recoding import Recoding
+from tests.services.grid import CUSTOMER, GridCase, Member
+
+NUMBER = "services/customer/suppliers-number"
+
+
+class RecodingTest(GridCase):
+    """Versions follow the number of suppliers."""
+
+    spare = 3
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.files = {"x": os.urandom(3_000_000), "small": b"some text", "empty": b""}
+        for name, data in self.files.items():
+            (self.tmp / name).write_bytes(data)
+            self.upload(self.tmp / name, name)
+
+    def versions(self) -> list[Version]:
+        async def look() -> list[Version]:
+            catalog = self.customer.catalog
+            items = await catalog.items(None, None, limit=100)
+            return [one for found in (await catalog.versions([item.id for item in items])).values() for one in found]
+
+        return self.run_now(look())
+
+    def schemes(self) -> set[int]:
+        return {version.m for version in self.versions()}
+
+    def set_number(self, number: int) -> None:
+        self.customer.config.set(NUMBER, str(number))
+        self.until(lambda: len(self.customer.get(Customer).connected()) == number)
+
+    def followed(self, number: int) -> None:
+        self.until(lambda: self.schemes() == {number}, seconds=400, step=0.5)
+        self.assertEqual(len(self.versions()), len(self.files))
+        self.all_come_back(f"by {number}")
+        self.until(lambda: not self.run_now(self.customer.catalog.errands.tombstones()), seconds=400, step=0.5)
+        # exactly one piece of each version at each, and nothing of the old ones anywhere
+        self.assertEqual(sorted(filter(None, map(self.kept, self.suppliers))), [len(self.files)] * number)
+
+    def kept(self, member: Member) -> int:
+        keeping = member.get(Supplier).keeping
+        if keeping is None:
+            return 0
+        # what suppliers keep of the catalog itself is not among the versions
+        names = self.customer.get(Vault)
+        pieces = self.run_now(keeping.ledger.pieces(self.customer.node.node_id, b"", 500))
+        return sum(names.name_of(piece.version) is None for piece in pieces)
+
+    def all_come_back(self, place: str) -> None:
+        for name, data in self.files.items():
+            self.assertEqual(self.download(name, f"{place} {name}").read_bytes(), data)
+
+    def test_more(self) -> None:
+        names = {(version.name, version.created) for version in self.versions()}
+        self.set_number(7)
+        self.all_come_back("meanwhile")
+        self.followed(7)
+        self.assertEqual({(version.name, version.created) for version in self.versions()}, names)
+        for member in self.suppliers[:3]:
+            member.node.die()
+        self.all_come_back("with three gone")
+
+    def test_fewer(self) -> None:
+        self.set_number(2)
+        self.all_come_back("meanwhile")
+        self.followed(2)
+        told = self.run_now(self.customer.get(BackupDb).file_info("x"))
+        self.assertEqual([one["delivered"] for one in told["versions"]], ["100%"])
+
+    def test_there_and_back(self) -> None:
+        self.set_number(2)
+        self.set_number(4)
+        self.clock.advance(130)
+        self.followed(4)
+
+    def test_folder(self) -> None:
+        folder = self.tmp / "folder"
+        folder.mkdir()
+        (folder / "one").write_bytes(b"1")
+        self.upload(folder, "folder")
+        self.files["folder"] = b""
+        self.set_number(2)
+        self.until(lambda: self.schemes() == {2}, seconds=400, step=0.5)
+        self.assertEqual((self.download("folder", "again") / "one").read_bytes(), b"1")
+
+    def test_order_of_versions_stays(self) -> None:
+        newer = os.urandom(100_000)
+        (self.tmp / "x").write_bytes(newer)
+        self.clock.advance(5)
+        self.upload(self.tmp / "x", "x")
+        self.set_number(2)
+        self.until(lambda: self.schemes() == {2}, seconds=400, step=0.5)
+        self.assertEqual(self.download("x").read_bytes(), newer)
+        self.assertEqual(len(self.versions()), 4)
+        told = self.run_now(self.customer.get(BackupDb).file_info("x"))
+        sizes = [
+            self.download(one["backup_id"], f"version {at}").stat().st_size for at, one in enumerate(told["versions"])
+        ]
+        self.assertEqual(sorted(sizes), [100_000, 3_000_000])
+
+    def test_nobody_more_is_there(self) -> None:
+        for member in self.suppliers:
+            if self.kept(member) == 0:
+                member.node.die()
+        self.customer.config.set(NUMBER, "7")
+        for _ in range(200):
+            self.clock.advance(1)
+        self.assertEqual(self.schemes(), {4})
+        self.all_come_back("as before")
+
+    def test_bad_piece_is_not_copied(self) -> None:
+        (path,) = [path for path in self.suppliers[0].folder.pieces.rglob("*") if path.is_file()]
+        data = bytearray(path.read_bytes())
+        data[1_000_000] ^= 1
+        path.write_bytes(data)
+        self.set_number(2)
+        self.followed(2)
+
+    def test_killed_in_the_middle(self) -> None:
+        self.set_number(2)
+        catalog, recoding = self.customer.catalog, self.customer.get(Recoding)
+
+        async def die(*_: Any, **__: Any) -> None:
+            raise OSError("killed")
+
+        catalog.note_stored = die  # type: ignore[method-assign]
+        with self.assertRaises(OSError):
+            self.run_now(recoding.run())
+        self.assertIn("uploading", {version.state for version in self.versions()})
+        self.restart()
+        self.followed(2)
+
+    def test_deleted_meanwhile(self) -> None:
+        self.set_number(2)
+        recoding, catalog = self.customer.get(Recoding), self.customer.catalog
+        add = catalog.add_version
+
+        async def delete_first(*arguments: Any, **named: Any) -> Version:
+            made = await add(*arguments, **named)
+            item = await catalog.item(made.item)
+            assert item is not None
+            (old,) = [one for one in (await catalog.versions([item.id]))[item.id] if one.state == "ready"]
+            await catalog.drop_version(old.id)
+            return made
+
+        catalog.add_version = delete_first  # type: ignore[method-assign]
+        self.run_now(recoding.run())
+        self.assertEqual(self.versions(), [])
+        self.until(lambda: not any(map(self.kept, self.suppliers)), seconds=400, step=0.5)
+
+    def test_done_is_remembered(self) -> None:
+        recoding = self.customer.get(Recoding)
+        self.assertFalse(self.run_now(recoding.run()))
+        self.restart()
+        self.assertFalse(self.run_now(self.customer.get(Recoding).run()))
+        self.assertIsNone(self.customer.get(Rebuilding).ready())
+
+    def restart(self) -> None:
+        self.run_now(self.customer.stop())
+        self.assertEqual(self.customer.classes, CUSTOMER)
+        self.customer.make()
+        self.run_now(self.customer.start())
+        self.until(lambda: len(self.customer.get(Customer).connected()) == self.customer.get(Customer).wanted.suppliers)
