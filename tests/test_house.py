@@ -8,6 +8,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -78,8 +79,15 @@ def is_command(name: str) -> bool:
 
 
 class HouseTests(SynchronousTestCase):
-    def setUp(self) -> None:
-        self.modules = list(modules())
+    modules: ClassVar[list[tuple[str, ast.Module, str]]]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        # parsed once for all rules
+        cls.modules = list(modules())
+
+    def test_there_is_a_house(self) -> None:
         self.assertGreater(len(self.modules), 20)
 
     def none(self, found: list[str]) -> None:
