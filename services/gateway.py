@@ -5,18 +5,23 @@ service_gateway: packets between this node and its peers.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from twisted.logger import Logger
 
 from bitdust_node.api.registry import method
+from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
 from bitdust_node.errors import BitDustError
+from bitdust_node.events import Events
+from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.process import Process
 from bitdust_node.router.bandwidth import Bandwidth
 from bitdust_node.router.router import Router
+from bitdust_node.router.traffic import Noted
 from bitdust_node.router.transport import PacketTransport, Session, Stream
 from bitdust_node.service import Service
 
@@ -37,9 +42,18 @@ class Gateway(Service):
     needs_identity: ClassVar[bool] = True
 
     def __init__(
-        self, router: Router, resolver: Resolver, process: Process, bandwidth: Bandwidth, config: Config
+        self,
+        router: Router,
+        me: Me,
+        resolver: Resolver,
+        process: Process,
+        bandwidth: Bandwidth,
+        config: Config,
+        events: Events,
+        clock: Clock,
     ) -> None:
         self._router = router
+        self._me, self._events, self._clock = me, events, clock
         self._resolver = resolver
         self._process = process
         # made here, so that every transport finds it
@@ -169,12 +183,27 @@ class Gateway(Service):
         ]
 
     def _follow(self) -> None:
-        self._router.traffic.noted = self._log_packet if self._config.yes(PACKETS) else None
+        self._router.traffic.noted = self._note_packet if self._config.yes(PACKETS) else None
 
-    def _log_packet(self, way: str, peer: NodeId, what: str, size: int) -> None:
-        # the name of a command may be any text that a peer has sent
-        told = {"way": way, "peer": self._idurl(peer), "what": what[:60], "size": size}
-        self.log.info("packet {way} {peer}: {what!r}, {size} bytes", **told)
+    def _note_packet(self, packet: Noted) -> None:
+        """A line of the log, and an event for clients."""
+        who = self._global_id(packet.peer)
+        mine = self._me.global_id if self._me.has_identity else ""
+        told = {
+            "packet_id": packet.id,
+            # may be any text that a peer has sent
+            "command": packet.what[:60],
+            "creator_id": who if packet.incoming else mine,
+            "date": datetime.fromtimestamp(self._clock.seconds(), UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            "size": packet.size,
+            "remote_id": who,
+        }
+        way = "from" if packet.incoming else "to"
+        self.log.info("packet {way} {remote_id}: {command!r}, {size} bytes", way=way, **told)
+        if packet.incoming:
+            self._events.publish("inbox-packet-recevied", told)
+        else:
+            self._events.publish("outbox-packet-finished", {**told, "description": packet.outcome[:200]})
 
     def _chosen(self, protocols: list[str] | None) -> list[PacketTransport]:
         return [each for each in self._router.transports if not protocols or each.scheme in protocols]
@@ -188,6 +217,10 @@ class Gateway(Service):
     def _idurl(self, peer: NodeId) -> str:
         document = self._resolver.cached(peer)
         return document.idurl if document else peer
+
+    def _global_id(self, peer: NodeId) -> str:
+        document = self._resolver.cached(peer)
+        return document.global_id if document else peer
 
     def _item(self, id: int, session: Session, size: int) -> dict[str, Any]:
         return {

@@ -172,13 +172,16 @@ class Router:
             self._last_id, peer, command, payload, timeout, self._clock, self._peers.session, self._peers.reach
         )
         waiting[outgoing.id] = outgoing
-        self.traffic.went(command.name, peer, len(payload))
+        outcome = "given up"
         try:
             answer = await outgoing.run()
-        except BitDustError:
+            outcome = "answered"
+        except BitDustError as error:
             self.traffic.outgoing.failed += 1
+            outcome = str(error)
             raise
         finally:
+            self.traffic.finished(command.name, peer, len(payload), outgoing.id, outcome)
             del waiting[outgoing.id]
             if not waiting and self._asked.get(peer) is waiting:
                 del self._asked[peer]
@@ -204,8 +207,9 @@ class Router:
         session = self._peers.session(peer)
         if session is None:
             session = await within(self._clock, timeout, self._peers.reach(peer), f"reaching {peer[:12]}")
-        self.traffic.went(command.name, peer, len(opening))
-        return session.open_stream(opening, window)
+        stream = session.open_stream(opening, window)
+        self.traffic.finished(command.name, peer, len(opening), stream.id, "opened")
+        return stream
 
     async def reach(self, peer: NodeId, timeout: float = 15.0) -> Session:  # noqa: ASYNC109 - as above
         """The session with a peer, made if there is none."""
@@ -290,7 +294,7 @@ class Router:
             self.traffic.incoming.failed += 1
             session.close(str(error))
             return
-        self.traffic.came(message.command if isinstance(message, Ask) else ANSWER, session.peer_id, len(body))
+        self.traffic.came(getattr(message, "command", ANSWER), session.peer_id, len(body), message.id)
         if isinstance(message, Ask):
             self._question(session, message)
         else:
@@ -321,7 +325,7 @@ class Router:
         self._tasks.spawn(f"answer to {ask.command}", self._answer(session, ask, served, question))
 
     def _stream(self, session: Session, stream: Stream, opening: Opening) -> None:
-        self.traffic.came(opening.command, session.peer_id, len(opening.question))
+        self.traffic.came(opening.command, session.peer_id, len(opening.question), stream.id)
         try:
             served, question = self._admit(session, opening.command, opening.question, stream=True)
         except BitDustError as error:
@@ -387,9 +391,10 @@ class Router:
 
     def _reply(self, session: Session, reply: Message) -> None:
         packed = pack(reply)
-        self.traffic.went(ANSWER, session.peer_id, len(packed))
+        outcome = "sent"
         try:
             session.send(packed)
-        except BitDustError:
-            # gone, or it reads nothing: there is nobody to tell
+        except BitDustError as error:  # gone, or it reads nothing: there is nobody to tell
             self.traffic.outgoing.failed += 1
+            outcome = str(error)
+        self.traffic.finished(ANSWER, session.peer_id, len(packed), reply.id, outcome)

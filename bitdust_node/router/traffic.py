@@ -11,10 +11,28 @@ from dataclasses import dataclass, field
 from bitdust_node.identity.names import NodeId
 from bitdust_node.router.transport import Session
 
-Note = Callable[[str, NodeId, str, int], object]
-
 #: Peers that are counted by themselves.
 PEERS = 10_000
+
+
+@dataclass(frozen=True)
+class Noted:
+    """
+    A packet that was received, or whose sending is over.
+
+    what: the name of its command, or `answer`. id: of the request or stream. size: bytes.
+    outcome: what became of one that was sent, e.g. `answered`, or why nothing did; "" for one that was received.
+    """
+
+    incoming: bool
+    peer: NodeId
+    what: str
+    size: int
+    id: str
+    outcome: str = ""
+
+
+Note = Callable[[Noted], object]
 
 
 @dataclass
@@ -45,20 +63,20 @@ class Traffic:
     def __init__(self) -> None:
         self.incoming = Direction()
         self.outgoing = Direction()
-        #: Told of each packet: `to` or `from`, the peer, what it is, and its bytes.
+        #: Told of each packet.
         self.noted: Note | None = None
 
-    def went(self, what: str, peer: NodeId, size: int) -> None:
-        """A packet is sent."""
+    def finished(self, what: str, peer: NodeId, size: int, id: int | str, outcome: str) -> None:
+        """The sending of a packet is over."""
         self.outgoing.packets += 1
         if self.noted is not None:
-            self.noted("to", peer, what, size)
+            self.noted(Noted(False, peer, what, size, str(id), outcome))
 
-    def came(self, what: str, peer: NodeId, size: int) -> None:
+    def came(self, what: str, peer: NodeId, size: int, id: int | str) -> None:
         """A packet was received."""
         self.incoming.packets += 1
         if self.noted is not None:
-            self.noted("from", peer, what, size)
+            self.noted(Noted(True, peer, what, size, str(id)))
 
     def closed(self, session: Session) -> None:
         """A session is over: its bytes are kept."""

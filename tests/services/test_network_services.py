@@ -16,7 +16,7 @@ from automats.registry import Automats
 from bitdust_node.api.registry import ApiError, Registry
 from bitdust_node.assembly import Assembly
 from bitdust_node.config.config import Config
-from bitdust_node.errors import Full, Unavailable
+from bitdust_node.errors import Full, NotFound, Unavailable
 from bitdust_node.events import Events
 from bitdust_node.process import Process
 from bitdust_node.router.bandwidth import Bandwidth
@@ -132,6 +132,10 @@ class Hookups(Parts):
 
 
 class Shown(Parts):
+    def gateway_of(self, node: TestNode, process: Process, config: Config) -> Gateway:
+        bandwidth = Bandwidth(config, node.clock)
+        return Gateway(node.router, node.me, node.resolver, process, bandwidth, config, node.events, node.clock)
+
     async def test_log_of_packets(self) -> None:
         a, b = await self.two()
         seen: list[Any] = []
@@ -139,23 +143,42 @@ class Shown(Parts):
         self.addCleanup(lambda: globalLogPublisher.removeObserver(seen.append))
         config = Config(None)
         process = Process(1, 0.0, lambda: None, lambda: None)
-        gateway = Gateway(b.router, b.resolver, process, Bandwidth(config, b.clock), config)
+        gateway = self.gateway_of(b, process, config)
         await gateway.start()
         hookups: Any = a.hookups  # type: ignore[attr-defined]
         for on in (True, False):
             config.set("logs/packet-enabled", on)
             self.successResultOf(self.run_it(hookups.user_ping(b.me.global_id)))
             lines = [formatEvent(event) for event in seen if "packet" in str(event.get("log_format"))]
-            self.assertIn(f"packet from {a.me.idurl}: 'contact.ping'", "".join(lines))
+            self.assertIn(f"packet from {a.me.global_id}: 'contact.ping'", "".join(lines))
             self.assertEqual(len(lines), 2)
+            told = [event for event in b.events_seen if "packet" in event.event_id]
+            self.assertEqual([event.event_id for event in told], ["inbox-packet-recevied", "outbox-packet-finished"])
+        came, went = (event.data or {} for event in told)
+        self.assertEqual(
+            (came["command"], came["creator_id"], came["remote_id"]), ("contact.ping",) + 2 * (a.me.global_id,)
+        )
+        self.assertEqual((went["command"], went["creator_id"]), ("answer", b.me.global_id))
+        self.assertEqual((went["description"], went["packet_id"]), ("sent", came["packet_id"]))
+        await gateway.stop()
+
+    async def test_packets_that_nobody_answers(self) -> None:
+        a, b = await self.two()
+        config = Config(None)
+        config.set("logs/packet-enabled", True)
+        gateway = self.gateway_of(a, Process(1, 0.0, lambda: None, lambda: None), config)
+        await gateway.start()
+        self.failureResultOf(self.run_it(a.router.request(b.node_id, ECHO, Text("x"))), NotFound)
+        [went] = [event.data or {} for event in a.events_seen if event.event_id == "outbox-packet-finished"]
+        self.assertEqual((went["command"], went["remote_id"]), ("test.echo", b.me.global_id))
+        self.assertEqual(went["description"], "test.echo is not served here")
         await gateway.stop()
 
     async def test_gateway(self) -> None:
         a, b = await self.two()
         process = Process(1, 0.0, lambda: None, lambda: None)
         process.worst_lag = 0.25
-        gateway = Gateway(a.router, a.resolver, process, Bandwidth(Config(None), a.clock), Config(None))
-        theirs = Gateway(b.router, b.resolver, process, Bandwidth(Config(None), b.clock), Config(None))
+        gateway, theirs = self.gateway_of(a, process, Config(None)), self.gateway_of(b, process, Config(None))
 
         async def silent(peer: Any, question: Any) -> Text:
             await Deferred()
