@@ -35,6 +35,8 @@ COLLECT, AGAIN, AGAIN_LONGEST = 2.0, 60.0, 960.0
 OBJECT_TIME = 120.0
 #: Seconds after which what none of the suppliers has counts as lost, although some were not there to be asked.
 GAP_TIME = 900.0
+#: Pages of manifests that are asked for before anything else is looked at again.
+MANIFEST_PAGES = 10
 #: A log of more batches than this, and than twice those of its beginning, is written anew.
 LOG_LONGEST = 128
 
@@ -70,6 +72,8 @@ class Vault:
         self._resting: dict[str, tuple[float, float]] = {}
         self._since = 0.0
         self._tidied = False
+        #: The last version whose manifest was asked for.
+        self._filled = b""
         #: What suppliers have and this node has not read yet, and who has it.
         self._unread: dict[Name, list[Holder]] = {}
 
@@ -167,7 +171,9 @@ class Vault:
             rest = min(2 * self._resting.get(link.node_id, (AGAIN / 2, 0.0))[0], AGAIN_LONGEST)
             self._resting[link.node_id] = rest, now + rest
         await self._tidy()
-        if self._unread or self._resting:
+        if await self._fill_manifests():
+            self.soon()
+        elif self._unread or self._resting:
             self._plan(AGAIN)
 
     # telling
@@ -241,7 +247,6 @@ class Vault:
                     read = await self._read(name, last=True) or read
                     if read:
                         break
-        await self._fill_manifests()
 
     def _complete(self) -> bool:
         hired = {link.node_id for link in self._customer.links.values()}
@@ -295,15 +300,21 @@ class Vault:
         piece = await within(self._clock, OBJECT_TIME, stream.read_exactly(size), f"{holder.idurl}:")
         return await self._workers.run(open_object, key, version, manifest, piece)
 
-    async def _fill_manifests(self) -> None:
-        """Versions that others have told of have no manifest here; suppliers keep it."""
-        after = b""
-        while bare := await self._catalog.bare_versions(after):
-            after = bare[-1][0]
+    async def _fill_manifests(self) -> bool:
+        """
+        Versions that others have told of have no manifest here; suppliers keep it. True if there may be more of them.
+        """
+        for _ in range(MANIFEST_PAGES):
+            bare = await self._catalog.bare_versions(self._filled)
+            if not bare:
+                self._filled = b""
+                return False
             found = await all_of([self._manifest(version, pieces) for version, pieces in bare], limit=8)
             for result in found:
                 if isinstance(result, Exception) and not isinstance(result, BitDustError):
                     raise result
+            self._filled = bare[-1][0]
+        return True
 
     async def _manifest(self, version: bytes, pieces: list[Piece]) -> None:
         for piece in pieces:
