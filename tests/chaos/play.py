@@ -5,9 +5,11 @@ A whole run: steps, and quiet points at which all that was promised is asked for
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from bitdust_node.identity.recovered import Recovered
 from services.catalog.vault import Vault
 from services.customer import Customer
 from services.restores import Restores
@@ -18,6 +20,8 @@ from tests.chaos.world import BEGIN, World
 
 #: Virtual seconds in which everything must have come to rest.
 REST = 6 * 3600.0
+#: Seconds after which suppliers have the newest of the catalog, and part of the quiet points with a recovery.
+VAULT, RECOVERIES = 60.0, 0.2
 
 
 class Play:
@@ -69,18 +73,44 @@ class Play:
         world.until(self._unrest, REST, 10.0)
         self._no_garbage()
         self._no_lies()
+        if world.dice.random() < RECOVERIES:
+            self._recover(world.dice.choice(world.customers))
         self._read_from_few()
 
-    def _read(self, customer: Process, version: Stored) -> None:
-        """Download one version and compare."""
+    def _read(self, customer: Process, version: Stored) -> Path:
+        """Download one version and compare; its source."""
         world = self.world
         self.checked += 1
         target = world.folder / "came" / f"quiet-{self.checked}"
         answer = world.run(
             customer.get(Restores).file_download_start(f"{version.path}#{version.name}", str(target), wait_result=True)
         )
-        self.steps.promises[customer.name].check(version, Path(answer.result["local_path"]))
+        source = self.steps.promises[customer.name].check(version, Path(answer.result["local_path"]))
         shutil.rmtree(target)
+        return source
+
+    def _recover(self, customer: Process) -> None:
+        """The machine of a customer is gone, and all on it but the key."""
+        world = self.world
+        world.pass_time(VAULT)
+        before = Counter(one.path for one in versions_of(customer))
+        customer.kill()
+        shutil.rmtree(customer.base)
+        customer.make()
+        world.run(customer.get(Recovered).note(customer.node.node_id))
+        world.run(customer.begin())
+        world.pass_time(60)
+        world.until(self._unrest, REST, 10.0)
+        self._raise_errors()
+        promises = self.steps.promises[customer.name]
+        # numbers of items, and counters in the names of versions, may be others now
+        promises.begin_again()
+        versions = promises.settle()
+        after = Counter(one.path for one in versions)
+        assert after == before, f"{customer.name} recovered {after}, had {before}"
+        for version in versions:
+            promises.reported[version.path_id, version.name] = self._read(customer, version)
+        self.say(f"      {customer.name} recovered")
 
     def _read_from_few(self) -> None:
         """Any k of m bring a version back: let all die but k that are chosen at random."""

@@ -75,15 +75,22 @@ class Promises:
                 del self.reported[path_id, name]
         return versions
 
-    def check(self, version: Stored, found: Path) -> None:
+    def begin_again(self) -> None:
+        """All names may be others."""
+        self.reported.clear()
+        self.deleted.clear()
+        self.doubtful.clear()
+        self.blamed.clear()
+
+    def check(self, version: Stored, found: Path) -> Path:
         """
-        What came back must be what was sent.
+        What came back must be what was sent; answers that.
         """
         source = self.reported.get((version.path_id, version.name))
         wanted = [source] if source else self.sources[version.path]
-        assert any(differences(one, found) == [] for one in wanted), (
-            f"{self.customer.name}: {version.path} {version.name} came back different"
-        )
+        same = [one for one in wanted if differences(one, found) == []]
+        assert same, f"{self.customer.name}: {version.path} {version.name} came back different"
+        return same[0]
 
 
 def _time(name: str) -> tuple[str, str, str, int]:
