@@ -184,6 +184,7 @@ class KeyRing:
         finally:
             self._making.discard(key_id)
         self._events.publish("key-generated", _told(key, False))
+        self._events.publish("key-signed", _told(key, False))
         self._events.publish("key-registered", _told(key, True))
         return key
 

@@ -21,11 +21,11 @@ class KeysTest(TestCase):
         heard: list[Snapshot] = []
         self.addCleanup(model.observe(heard.append))
         key = await parts.ring.create("docs", 1024, "one")
-        self.assertEqual([one.data["event"] for one in heard], ["key-generated", "key-registered"])
+        self.assertEqual([one.data["event"] for one in heard], ["key-generated", "key-signed", "key-registered"])
         await parts.ring.label("docs", "two")
         await parts.ring.activate("docs", False)
-        self.assertEqual((heard[2].data["label"], heard[2].data["event"]), ("two", None))
-        self.assertIs(heard[3].data["active"], False)
+        self.assertEqual((heard[3].data["label"], heard[3].data["event"]), ("two", None))
+        self.assertIs(heard[4].data["active"], False)
         parts.events.publish("key-erased", {"key_id": key.key_id, "local_key_id": 1, "is_private": True})
         self.assertIsNone(heard[-1].deleted, "an event that anybody may send deletes nothing")
         for text in ({"key_id": "no key id"}, {"key_id": "x" * 10_000}, {"other": 1}, {"key_id": 7}):
