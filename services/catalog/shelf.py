@@ -83,6 +83,15 @@ class Shelf:
         )
         return await self._database.read(lambda c: [Sealed(*row) for row in c.execute(query, (node_id, PAGE))])
 
+    async def lacking(self, node_ids: Collection[str]) -> set[int]:
+        """
+        The kinds of objects of which one of these suppliers has not got all.
+        """
+        query = "SELECT DISTINCT kind FROM sealed WHERE id NOT IN (SELECT id FROM copies WHERE node_id = ?)"
+        return await self._database.read(
+            lambda c: {kind for node_id in node_ids for (kind,) in c.execute(query, (node_id,))}
+        )
+
     async def copied(self, version: bytes, node_id: str, idurl: str) -> None:
         """
         A supplier has got one.

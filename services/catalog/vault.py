@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from bitdust_node.clock import Clock, DelayedCall
 from bitdust_node.errors import BitDustError, Conflict, Corrupt
+from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
 from bitdust_node.pieces.manifest import verify_manifest
 from bitdust_node.tasks import Tasks
@@ -25,6 +26,7 @@ from services.catalog.key_copies import NO_KEYS, KeyCopies
 from services.catalog.objects import BATCH, KEYS, Name, Names, open_object, piece_bytes, seal_object
 from services.catalog.schema import Piece
 from services.catalog.shelf import Sealed, Shelf
+from services.catalog.synchrony import Synchrony
 from services.customer import Customer
 from services.data_motion import DataMotion, Holder
 from services.hiring.link import SupplierLink
@@ -56,11 +58,13 @@ class Vault:
         motion: DataMotion,
         me: Me,
         workers: Workers,
+        events: Events,
         clock: Clock,
     ) -> None:
         self._catalog, self._copies, self._customer, self._motion = catalog, copies, customer, motion
         self._me, self._workers, self._clock = me, workers, clock
         self._shelf: Shelf = catalog.shelf
+        self._synchrony = Synchrony(events)
         self._tasks = Tasks("vault")
         self._undo: list[Callable[[], None]] = []
         self._planned: DelayedCall | None = None
@@ -155,6 +159,7 @@ class Vault:
         await self._read_all()
         await self._pack()
         await self._shelf.keep_only({link.node_id for link in self._customer.links.values()})
+        await self._compare()
         now = self._clock.seconds()
         links = [
             link
@@ -170,11 +175,18 @@ class Vault:
             self.log.info("{supplier} does not take the catalog: {error}", supplier=link.hired.idurl, error=result)
             rest = min(2 * self._resting.get(link.node_id, (AGAIN / 2, 0.0))[0], AGAIN_LONGEST)
             self._resting[link.node_id] = rest, now + rest
+            self._synchrony.failed(await self._shelf.lacking([link.node_id]), f"{link.hired.idurl}: {result}")
+        await self._compare()
         await self._tidy()
         if await self._fill_manifests():
             self.soon()
         elif self._unread or self._resting:
             self._plan(AGAIN)
+
+    async def _compare(self) -> None:
+        """Let clients know whether the suppliers have all."""
+        if self._customer.links:
+            self._synchrony.note(await self._shelf.lacking([link.node_id for link in self._customer.links.values()]))
 
     # telling
 

@@ -67,6 +67,16 @@ class VaultTest(GridCase):
         (self.tmp / "reborn").rename(self.tmp / "first")
         self.reborn()
 
+    def test_clients_hear_whether_suppliers_have_all(self) -> None:
+        names = ("my-backup-index-synchronized", "my-backup-index-out-of-sync", "my-keys-synchronized")
+        self.settle()
+        self.customer.node.events_seen.clear()
+        self.upload(self.file("one", b"1" * 1000), "one.txt")
+        self.settle()
+        self.assertEqual([event.event_id for event in self.customer.events(*names)], [names[1], names[0]])
+        self.settle()
+        self.assertEqual(len(self.customer.events(*names)), 2)
+
     def test_suppliers_of_an_ended_record(self) -> None:
         """Nothing in the DHT names the suppliers any more: they are asked."""
         one = self.file("one", b"1" * 100_000)
