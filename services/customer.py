@@ -33,6 +33,7 @@ from services.hiring.family import Families
 from services.hiring.link import SupplierLink, Wanted
 from services.hiring.parting import Partings
 from services.hiring.suppliers import Hired, SupplierTable
+from services.people.contact_list import ContactList
 from services.supplying.report import size_text
 
 Callback = Callable[[], object]
@@ -56,13 +57,14 @@ class Customer(Service):
         state_db: StateDb,
         catalog: Catalog,
         families: Families,
+        contact_list: ContactList,
         events: Events,
         automats: Automats,
         clock: Clock,
     ) -> None:
         self._router, self._resolver, self._me, self._config = router, resolver, me, config
         self._catalog, self._events, self._automats, self._clock = catalog, events, automats, clock
-        self._families = families
+        self._families, self._contact_list = families, contact_list
         self._table = SupplierTable(state_db)
         self._partings = Partings(state_db, catalog, router, resolver, clock)
         self._tasks = Tasks("customer")
@@ -170,6 +172,7 @@ class Customer(Service):
         await self._partings.start([one.node_id for one in hired])
         for one in hired:
             self._add(one).connect()
+        self._tell()
         self._router.serve(LEASE_ENDED, self._ended)
 
     async def stop(self) -> None:
@@ -269,6 +272,7 @@ class Customer(Service):
         )
 
     def _tell(self) -> None:
+        self._contact_list.put("suppliers", [link.hired.idurl for link in self.links.values()])
         for callback in self._callbacks:
             callback()
 

@@ -17,7 +17,7 @@ from bitdust_node.config.config import Config
 from bitdust_node.database import StateDb
 from bitdust_node.dht.node import DhtNode
 from bitdust_node.errors import BitDustError, NotFound
-from bitdust_node.events import Events
+from bitdust_node.events import Event, Events
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import NodeId, global_id_of
 from bitdust_node.identity.resolver import Resolver
@@ -30,6 +30,7 @@ from bitdust_node.waiting import all_of
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.contact import PING, Ping
 from bitdust_node.wire.storage import LEASE_ENDED
+from services.people.contact_list import ContactList
 from services.supplying.keeping import Keeping
 from services.supplying.leases import Lease
 from services.supplying.rejections import Rejections
@@ -66,6 +67,7 @@ class Supplier(Service):
         folder: DataFolder,
         state_db: StateDb,
         workers: Workers,
+        contact_list: ContactList,
         events: Events,
         automats: Automats,
         clock: Clock,
@@ -73,6 +75,7 @@ class Supplier(Service):
         self._router, self._resolver, self._me, self._dht = router, resolver, me, dht
         self._config, self._folder, self._workers = config, folder, workers
         self._events, self._automats, self._clock = events, automats, clock
+        self._contact_list = contact_list
         self._rejections = Rejections(state_db, clock)
         self._tasks = Tasks("supplier")
         self._undo: list[Callable[[], object]] = []
@@ -97,7 +100,11 @@ class Supplier(Service):
         await self._rejections.load()
         self.keeping.serve(self._router, self._rejections.welcome)
         await self._dht.attach(LAYER)
-        self._undo = [self._config.watch("services/supplier/donated-space", self._donation_changed)]
+        self._undo = [
+            self._config.watch("services/supplier/donated-space", self._donation_changed),
+            self._events.subscribe(self._customers_changed),
+        ]
+        self._list()
 
     async def stop(self) -> None:
         for undo in self._undo:
@@ -235,6 +242,14 @@ class Supplier(Service):
             described["customer_assistant_state"] = state
             described["contract"] = lease.contract()
         return described
+
+    def _customers_changed(self, event: Event) -> None:
+        if event.event_id in ("new-customer-accepted", "existing-customer-terminated"):
+            self._list()
+
+    def _list(self) -> None:
+        documents = [self._resolver.cached(lease.customer) for lease in self._active()]
+        self._contact_list.put("customers", [document.idurl for document in documents if document is not None])
 
     def _donated(self) -> int:
         return self._config.bytes("services/supplier/donated-space")

@@ -17,6 +17,7 @@ from bitdust_node.events import Events
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.names import Locator, NodeId, global_id_of
 from bitdust_node.identity.resolver import Resolver
+from services.people.contact_list import ContactList
 
 MIGRATIONS = (
     """
@@ -48,8 +49,11 @@ class Friends:
     when their identities move.
     """
 
-    def __init__(self, state_db: StateDb, resolver: Resolver, events: Events, clock: Clock) -> None:
+    def __init__(
+        self, state_db: StateDb, resolver: Resolver, contact_list: ContactList, events: Events, clock: Clock
+    ) -> None:
         self._db, self._resolver, self._events, self._clock = state_db, resolver, events, clock
+        self._contact_list = contact_list
         self._friends: dict[NodeId, Friend] = {}
         self._loaded = False
         self._lock = DeferredLock()
@@ -157,8 +161,12 @@ class Friends:
         return {"idurl": idurl, "global_id": global_id_of(idurl)}
 
     def _tell(self, friend: Friend, kept: bool) -> None:
+        self._list()
         for callback in self._observers:
             callback(friend, kept)
+
+    def _list(self) -> None:
+        self._contact_list.put("friends", [friend.idurl for friend in self._friends.values()])
 
     async def _load(self) -> None:
         if self._loaded:
@@ -167,6 +175,7 @@ class Friends:
         rows = await self._db.read(_read)
         self._friends = {friend.node_id: friend for friend in rows}
         self._loaded = True
+        self._list()
 
 
 def check_alias(alias: str) -> str:

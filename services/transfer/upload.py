@@ -8,9 +8,9 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 from time import ctime
-from typing import Any
+from typing import Any, TypeVar
 
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 
 from automats.upload import UPLOAD, Input, State
 from bitdust_node.clock import DelayedCall
@@ -27,6 +27,8 @@ from services.transfer.rebuild import rebuild
 from services.transfer.room import check_room
 from services.transfer.seal_pass import SealPass, Signing
 from services.transfer.sending import Senders
+
+T = TypeVar("T")
 
 #: Seconds to wait at the begin for suppliers that are hired but not connected.
 GRACE = 3.0
@@ -239,7 +241,7 @@ class Upload(Job):
         try:
             while True:
                 self.work_blocks = 1
-                batch, manifest = await shielded(coming)
+                batch, manifest = await self._coded(coming)
                 self.work_blocks = 0
                 if manifest is None:
                     coming = started(means.workers.run(sealing.next))
@@ -287,6 +289,13 @@ class Upload(Job):
         if outcome is Input.ENOUGH:
             await self._means.catalog.errands.remove_task(self.task.id)
         return outcome
+
+    async def _coded(self, coming: Deferred[T]) -> T:
+        try:
+            return await shielded(coming)
+        except BitDustError:
+            self._means.events.publish("backup-raidmake-failed", {"backup_id": self.backup_id})
+            raise
 
     def _check_tries(self) -> None:
         """Suppliers that have no room, or fail again and again, are not worth waiting for."""

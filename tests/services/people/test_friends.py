@@ -12,6 +12,7 @@ from bitdust_node.errors import Unavailable
 from bitdust_node.identity.addresses import Addresses
 from bitdust_node.identity.registrar import Registrar
 from services.identity_propagate import IdentityPropagate
+from services.people.contact_list import ContactList
 from services.people.friends import Friends
 from services.people.nicknames import Holder, Nicknames
 from services.people.presence import ROUND
@@ -191,9 +192,10 @@ class PresenceTests(FriendsCase):
         service = alice.assembly.make(IdentityPropagate)
         self.run_it(service.stop())
         self.assertEqual(self.listed(alice)[0]["contact_state"], "OFFLINE")
-        parts = (alice.state_db, alice.node.resolver, alice.node.events, alice.node.clock)
-        again = Friends(*parts)
+        contact_list = ContactList(alice.node.events)
+        again = Friends(alice.state_db, alice.node.resolver, contact_list, alice.node.events, alice.node.clock)
         self.run_it(again.load())
+        self.assertEqual(contact_list.idurls, [bob.node.me.idurl])
         self.assertEqual([(friend.idurl, friend.alias) for friend in again], [(bob.node.me.idurl, "Bobby")])
         alice.node.resolver.known.clear()
         [friend] = again

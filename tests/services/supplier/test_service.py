@@ -20,6 +20,7 @@ from services.customer_family import CustomerFamily
 from services.customer_patrol import CustomerPatrol
 from services.customer_support import CustomerSupport
 from services.hiring.family import Families
+from services.people.contact_list import ContactList
 from services.supplier import Supplier
 from tests.network import make_nodes
 from tests.services.supplier.customer import MEGABYTE, Grid, make_version
@@ -63,6 +64,7 @@ class Api(TestCase):
             self.folder,
             StateDb(self.folder.state_db, node.workers),
             node.workers,
+            ContactList(node.events),
             node.events,
             node.automats,
             node.clock,
