@@ -4,6 +4,7 @@ The models `private_file` and `remote_version`: the items of the catalog, and wh
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,7 @@ PAGE, GATHER = 500, 0.2
 SHARED = "share_"
 
 
-class CatalogModel:
+class CatalogModel(ABC):
     """
     Follows the catalog: what changes within a moment is read together.
     """
@@ -100,11 +101,13 @@ class CatalogModel:
     def _key_id(self, alias: str) -> str:
         return str(KeyId(alias, self._me.global_id))
 
+    @abstractmethod
     async def _snapshots(self, items: Sequence[Item], query: Mapping[str, Any]) -> Iterable[Snapshot]:
-        raise NotImplementedError
+        """What is shown of items."""
 
+    @abstractmethod
     def _gone_snapshot(self, gone: Gone, now: float) -> Snapshot | None:
-        raise NotImplementedError
+        """What is shown of one that is gone; None when nothing is."""
 
 
 class FileModel(CatalogModel):
