@@ -33,7 +33,6 @@ TOP = (
 #: Modules above 400 lines, each with its reason.
 LONG: dict[str, str] = {
     "bitdust_node.router.session": "one connection: its handshake, frames and streams share their buffers",
-    "services.catalog.catalog": "one table of files and versions, and every question to it",
 }
 #: Calls that take the time from elsewhere than the clock that was given, or hold the reactor.
 FOREIGN_TIME = {

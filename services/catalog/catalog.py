@@ -1,5 +1,5 @@
 """
-The catalog of a node: items, versions, pieces, tombstones and unfinished tasks, in `catalog.db`.
+The catalog of a node, in `catalog.db`, and every change of its items, versions and pieces.
 """
 
 # ruff: noqa: S608 - only names of columns and constants are put into queries; values are always bound
@@ -7,7 +7,7 @@ The catalog of a node: items, versions, pieces, tombstones and unfinished tasks,
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from bitdust_node.clock import Clock
@@ -21,21 +21,18 @@ from services.catalog.departures import Departures
 from services.catalog.errands import Errands
 from services.catalog.journal import Journal, note_drops, note_put, note_removed, note_store
 from services.catalog.merging import settle
-from services.catalog.names import is_path_id, version_name
+from services.catalog.names import version_name
 from services.catalog.operations import Store, unpack
+from services.catalog.questions import Questions
 from services.catalog.renewals import Renewals
 from services.catalog.rows import (
-    ITEM,
-    PAGE,
     PIECE,
     VERSION,
     bury,
     count_missing,
     insert,
     item_at,
-    marks,
     one,
-    parts,
     piece_row,
 )
 from services.catalog.schema import MIGRATIONS, Item, Piece, PieceState, Version
@@ -44,13 +41,13 @@ from services.catalog.shelf import Shelf
 T = TypeVar("T")
 
 
-class Catalog:
+class Catalog(Questions):
     """
     All changes are transactions that are on the disk when the call returns.
     """
 
     def __init__(self, folder: DataFolder, workers: Workers, clock: Clock) -> None:
-        self._database = Database(folder.catalog_db, MIGRATIONS, workers, full_sync=True)
+        super().__init__(Database(folder.catalog_db, MIGRATIONS, workers, full_sync=True))
         self._clock = clock
         #: All changes, in the words that other devices and suppliers hear them in.
         self.journal = Journal(self._database, clock)
@@ -113,48 +110,6 @@ class Catalog:
         answer = await self._change(change)
         self.changes.tell(Change(items=made))
         return answer
-
-    async def find(self, alias: str, path: str) -> Item | None:
-        """
-        The item at a virtual path, else the one with that numeric id.
-        """
-
-        def look(c: sqlite3.Connection) -> Item | None:
-            found = item_at(c, alias, path)
-            if found is None and is_path_id(path):
-                found = one(c, "path_id", alias, path)
-            return found
-
-        return await self._database.read(look)
-
-    async def item(self, item_id: int) -> Item | None:
-        def look(c: sqlite3.Connection) -> Item | None:
-            row = c.execute(f"SELECT {ITEM} FROM items WHERE id = ?", (item_id,)).fetchone()
-            return Item(*row) if row else None
-
-        return await self._database.read(look)
-
-    async def items(
-        self, alias: str | None, folder: Item | None, *, recursive: bool = True, after: Item | None = None, limit: int
-    ) -> list[Item]:
-        """
-        What is below a folder (None: everything) without the folder itself, in order of key and path.
-
-        after: the last item of the page before. alias: None means every key's catalog.
-        """
-        where, values = ["(alias, path) > (?, ?)"], [after.alias if after else "", after.path if after else ""]
-        if alias is not None:
-            where.append("alias = ?")
-            values.append(alias)
-        if not recursive:
-            where.append("parent = ?")
-            values.append(folder.path_id if folder else "")
-        elif folder is not None:
-            # "0" is the character after "/": all that begins with "path/", by the index
-            where.append("path > ? AND path < ?")
-            values.extend((f"{folder.path}/", f"{folder.path}0"))
-        query = f"SELECT {ITEM} FROM items WHERE {' AND '.join(where)} ORDER BY alias, path LIMIT ?"
-        return await self._database.read(lambda c: [Item(*row) for row in c.execute(query, (*values, limit))])
 
     async def set_kind(self, item: Item, kind: str) -> None:
         """
@@ -309,15 +264,6 @@ class Catalog:
         await self._change(change)
         self.changes.tell(Change(versions=(version,)))
 
-    async def stored_at(self, node_id: str) -> set[tuple[bytes, int]]:
-        """
-        Version and number of all pieces that a node has acknowledged.
-        """
-        query = "SELECT version, number FROM pieces WHERE node_id = ? AND state = 'stored'"
-        return await self._database.read(
-            lambda c: {(bytes(row[0]), int(row[1])) for row in c.execute(query, (node_id,))}
-        )
-
     async def drop_version(self, version: bytes, task: int = 0) -> None:
         """
         Remove one version, leaving tombstones for its suppliers; and the task that failed to make it.
@@ -355,52 +301,6 @@ class Catalog:
         self.changes.tell(Change(gone=gone))
         return dropped
 
-    async def versions(self, items: Sequence[int]) -> dict[int, list[Version]]:
-        """
-        The versions of items, newest first.
-        """
-
-        def look(c: sqlite3.Connection) -> dict[int, list[Version]]:
-            found: dict[int, list[Version]] = {item: [] for item in items}
-            for part in parts(items):
-                query = f"SELECT {VERSION} FROM versions WHERE item IN ({marks(part)}) ORDER BY created DESC, name DESC"
-                for row in c.execute(query, part):
-                    version = Version(*row)
-                    found[version.item].append(version)
-            return found
-
-        return await self._database.read(look)
-
-    async def version(self, version: bytes) -> Version | None:
-        def look(c: sqlite3.Connection) -> Version | None:
-            row = c.execute(f"SELECT {VERSION} FROM versions WHERE id = ?", (version,)).fetchone()
-            return Version(*row) if row else None
-
-        return await self._database.read(look)
-
-    async def pieces(self, versions: Sequence[bytes]) -> dict[bytes, list[Piece]]:
-        """
-        The pieces of versions, in order of number.
-        """
-
-        def look(c: sqlite3.Connection) -> dict[bytes, list[Piece]]:
-            found: dict[bytes, list[Piece]] = {version: [] for version in versions}
-            for part in parts(versions):
-                query = f"SELECT {PIECE} FROM pieces WHERE version IN ({marks(part)}) ORDER BY number"
-                for row in c.execute(query, part):
-                    piece = Piece(*row)
-                    found[piece.version].append(piece)
-            return found
-
-        return await self._database.read(look)
-
-    async def incomplete(self, limit: int = PAGE) -> list[Version]:
-        """
-        Versions that are ready and lack pieces.
-        """
-        query = f"SELECT {VERSION} FROM versions WHERE missing > 0 AND state = 'ready' LIMIT ?"
-        return await self._database.read(lambda c: [Version(*row) for row in c.execute(query, (limit,))])
-
     # what other devices have told
 
     async def merge(self, read: Read) -> bool:
@@ -414,79 +314,12 @@ class Catalog:
         self.changes.tell(Change(versions=[one.version for one in stores]))
         return done
 
-    async def bare_versions(self, after: bytes) -> list[tuple[bytes, list[Piece]]]:
-        """
-        Some versions whose manifest is not known here, and who holds their pieces, in order of id.
-        """
-        query = "SELECT id FROM versions WHERE manifest IS NULL AND state = 'ready' AND id > ? ORDER BY id LIMIT 200"
-        rows = await self._database.read(lambda c: [bytes(row[0]) for row in c.execute(query, (after,))])
-        return list((await self.pieces(rows)).items())
-
     async def note_manifest(self, version: bytes, packed: bytes) -> None:
         """
         The manifest of a version, checked, as a supplier keeps it.
         """
         query = "UPDATE versions SET manifest = ? WHERE id = ? AND manifest IS NULL"
         await self._database.run(lambda c: c.execute(query, (packed, version)))
-
-    async def is_long(self, batches: int) -> bool:
-        """
-        True if the log has more batches than that, and is much longer than the catalog.
-        """
-
-        def look(c: sqlite3.Connection) -> bool:
-            if c.execute("SELECT number FROM journal").fetchone()[0] <= batches:
-                return False
-            (size,) = c.execute("SELECT coalesce(sum(length(data)), 0) FROM sealed").fetchone()
-            (items,) = c.execute("SELECT count(*) FROM items").fetchone()
-            (versions,) = c.execute("SELECT count(*) FROM versions").fetchone()
-            return bool(size > 200 * (items + versions) + 65536)
-
-        return await self._database.read(look)
-
-    async def coded_otherwise(self, m: int, after: bytes, limit: int = PAGE) -> list[Version]:
-        """
-        Versions that are ready and have another number of pieces, in the order of their ids, behind `after`.
-        """
-        query = f"SELECT {VERSION} FROM versions WHERE id > ? AND m <> ? AND state = 'ready' ORDER BY id LIMIT ?"
-        return await self._database.read(lambda c: [Version(*row) for row in c.execute(query, (after, m, limit))])
-
-    # sums
-
-    async def totals(self, own: bool) -> dict[str, int]:
-        """
-        Counts and sizes of the own catalog (keys other than shares) or of the shares.
-        """
-        scope = "alias NOT LIKE 'share%'" if own else "alias LIKE 'share%'"
-
-        def look(c: sqlite3.Connection) -> dict[str, int]:
-            counts = dict(c.execute(f"SELECT kind, count(*) FROM items WHERE {scope} GROUP BY kind"))
-            sizes = dict(
-                c.execute(
-                    "SELECT items.kind, coalesce(sum(max(versions.size, 0)), 0) FROM versions"
-                    f" JOIN items ON items.id = versions.item WHERE {scope} GROUP BY items.kind"
-                )
-            )
-            (stored,) = c.execute(
-                "SELECT coalesce(sum(pieces.size), 0) FROM pieces JOIN versions ON versions.id = pieces.version"
-                f" JOIN items ON items.id = versions.item WHERE pieces.state = 'stored' AND {scope}"
-            ).fetchone()
-            return {
-                "files": counts.get("file", 0),
-                "folders": counts.get("dir", 0),
-                "files_size": sizes.get("file", 0),
-                "folders_size": sizes.get("dir", 0),
-                "backups_size": int(stored),
-            }
-
-        return await self._database.read(look)
-
-    async def stored_bytes(self) -> dict[str, int]:
-        """
-        Bytes of acknowledged pieces by the node id of their holder.
-        """
-        query = "SELECT node_id, sum(size) FROM pieces WHERE state = 'stored' GROUP BY node_id"
-        return await self._database.read(lambda c: {str(node): int(size) for node, size in c.execute(query)})
 
     async def _bury(self, change: Callable[[sqlite3.Connection], T]) -> T:
         """A change that may leave tombstones."""

@@ -1,0 +1,186 @@
+"""
+What is asked of the catalog: items, versions and pieces, by path, by id, by what they lack, and their sums.
+"""
+
+# ruff: noqa: S608 - only names of columns and constants are put into queries; values are always bound
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from bitdust_node.database import Database
+from services.catalog.names import is_path_id
+from services.catalog.rows import ITEM, PAGE, PIECE, VERSION, item_at, marks, one, parts
+from services.catalog.schema import Item, Piece, Version
+
+
+class Questions:
+    """
+    Every question reads the database once and changes nothing.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, alias: str, path: str) -> Item | None:
+        """
+        The item at a virtual path, else the one with that numeric id.
+        """
+
+        def look(c: sqlite3.Connection) -> Item | None:
+            found = item_at(c, alias, path)
+            if found is None and is_path_id(path):
+                found = one(c, "path_id", alias, path)
+            return found
+
+        return await self._database.read(look)
+
+    async def item(self, item_id: int) -> Item | None:
+        def look(c: sqlite3.Connection) -> Item | None:
+            row = c.execute(f"SELECT {ITEM} FROM items WHERE id = ?", (item_id,)).fetchone()
+            return Item(*row) if row else None
+
+        return await self._database.read(look)
+
+    async def items(
+        self, alias: str | None, folder: Item | None, *, recursive: bool = True, after: Item | None = None, limit: int
+    ) -> list[Item]:
+        """
+        What is below a folder (None: everything) without the folder itself, in order of key and path.
+
+        after: the last item of the page before. alias: None means every key's catalog.
+        """
+        where, values = ["(alias, path) > (?, ?)"], [after.alias if after else "", after.path if after else ""]
+        if alias is not None:
+            where.append("alias = ?")
+            values.append(alias)
+        if not recursive:
+            where.append("parent = ?")
+            values.append(folder.path_id if folder else "")
+        elif folder is not None:
+            # "0" is the character after "/": all that begins with "path/", by the index
+            where.append("path > ? AND path < ?")
+            values.extend((f"{folder.path}/", f"{folder.path}0"))
+        query = f"SELECT {ITEM} FROM items WHERE {' AND '.join(where)} ORDER BY alias, path LIMIT ?"
+        return await self._database.read(lambda c: [Item(*row) for row in c.execute(query, (*values, limit))])
+
+    async def versions(self, items: Sequence[int]) -> dict[int, list[Version]]:
+        """
+        The versions of items, newest first.
+        """
+
+        def look(c: sqlite3.Connection) -> dict[int, list[Version]]:
+            found: dict[int, list[Version]] = {item: [] for item in items}
+            for part in parts(items):
+                query = f"SELECT {VERSION} FROM versions WHERE item IN ({marks(part)}) ORDER BY created DESC, name DESC"
+                for row in c.execute(query, part):
+                    version = Version(*row)
+                    found[version.item].append(version)
+            return found
+
+        return await self._database.read(look)
+
+    async def version(self, version: bytes) -> Version | None:
+        def look(c: sqlite3.Connection) -> Version | None:
+            row = c.execute(f"SELECT {VERSION} FROM versions WHERE id = ?", (version,)).fetchone()
+            return Version(*row) if row else None
+
+        return await self._database.read(look)
+
+    async def pieces(self, versions: Sequence[bytes]) -> dict[bytes, list[Piece]]:
+        """
+        The pieces of versions, in order of number.
+        """
+
+        def look(c: sqlite3.Connection) -> dict[bytes, list[Piece]]:
+            found: dict[bytes, list[Piece]] = {version: [] for version in versions}
+            for part in parts(versions):
+                query = f"SELECT {PIECE} FROM pieces WHERE version IN ({marks(part)}) ORDER BY number"
+                for row in c.execute(query, part):
+                    piece = Piece(*row)
+                    found[piece.version].append(piece)
+            return found
+
+        return await self._database.read(look)
+
+    async def stored_at(self, node_id: str) -> set[tuple[bytes, int]]:
+        """
+        Version and number of all pieces that a node has acknowledged.
+        """
+        query = "SELECT version, number FROM pieces WHERE node_id = ? AND state = 'stored'"
+        return await self._database.read(
+            lambda c: {(bytes(row[0]), int(row[1])) for row in c.execute(query, (node_id,))}
+        )
+
+    async def incomplete(self, limit: int = PAGE) -> list[Version]:
+        """
+        Versions that are ready and lack pieces.
+        """
+        query = f"SELECT {VERSION} FROM versions WHERE missing > 0 AND state = 'ready' LIMIT ?"
+        return await self._database.read(lambda c: [Version(*row) for row in c.execute(query, (limit,))])
+
+    async def bare_versions(self, after: bytes) -> list[tuple[bytes, list[Piece]]]:
+        """
+        Some versions whose manifest is not known here, and who holds their pieces, in order of id.
+        """
+        query = "SELECT id FROM versions WHERE manifest IS NULL AND state = 'ready' AND id > ? ORDER BY id LIMIT 200"
+        rows = await self._database.read(lambda c: [bytes(row[0]) for row in c.execute(query, (after,))])
+        return list((await self.pieces(rows)).items())
+
+    async def coded_otherwise(self, m: int, after: bytes, limit: int = PAGE) -> list[Version]:
+        """
+        Versions that are ready and have another number of pieces, in the order of their ids, behind `after`.
+        """
+        query = f"SELECT {VERSION} FROM versions WHERE id > ? AND m <> ? AND state = 'ready' ORDER BY id LIMIT ?"
+        return await self._database.read(lambda c: [Version(*row) for row in c.execute(query, (after, m, limit))])
+
+    async def is_long(self, batches: int) -> bool:
+        """
+        True if the log has more batches than that, and is much longer than the catalog.
+        """
+
+        def look(c: sqlite3.Connection) -> bool:
+            if c.execute("SELECT number FROM journal").fetchone()[0] <= batches:
+                return False
+            (size,) = c.execute("SELECT coalesce(sum(length(data)), 0) FROM sealed").fetchone()
+            (items,) = c.execute("SELECT count(*) FROM items").fetchone()
+            (versions,) = c.execute("SELECT count(*) FROM versions").fetchone()
+            return bool(size > 200 * (items + versions) + 65536)
+
+        return await self._database.read(look)
+
+    async def totals(self, own: bool) -> dict[str, int]:
+        """
+        Counts and sizes of the own catalog (keys other than shares) or of the shares.
+        """
+        scope = "alias NOT LIKE 'share%'" if own else "alias LIKE 'share%'"
+
+        def look(c: sqlite3.Connection) -> dict[str, int]:
+            counts = dict(c.execute(f"SELECT kind, count(*) FROM items WHERE {scope} GROUP BY kind"))
+            sizes = dict(
+                c.execute(
+                    "SELECT items.kind, coalesce(sum(max(versions.size, 0)), 0) FROM versions"
+                    f" JOIN items ON items.id = versions.item WHERE {scope} GROUP BY items.kind"
+                )
+            )
+            (stored,) = c.execute(
+                "SELECT coalesce(sum(pieces.size), 0) FROM pieces JOIN versions ON versions.id = pieces.version"
+                f" JOIN items ON items.id = versions.item WHERE pieces.state = 'stored' AND {scope}"
+            ).fetchone()
+            return {
+                "files": counts.get("file", 0),
+                "folders": counts.get("dir", 0),
+                "files_size": sizes.get("file", 0),
+                "folders_size": sizes.get("dir", 0),
+                "backups_size": int(stored),
+            }
+
+        return await self._database.read(look)
+
+    async def stored_bytes(self) -> dict[str, int]:
+        """
+        Bytes of acknowledged pieces by the node id of their holder.
+        """
+        query = "SELECT node_id, sum(size) FROM pieces WHERE state = 'stored' GROUP BY node_id"
+        return await self._database.read(lambda c: {str(node): int(size) for node, size in c.execute(query)})
