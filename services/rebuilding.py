@@ -9,8 +9,9 @@ from typing import ClassVar
 
 from twisted.logger import Logger
 
+from bitdust_node.alarm import Alarm
 from bitdust_node.api.models import Source
-from bitdust_node.clock import Clock, DelayedCall
+from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError
 from bitdust_node.events import Event
 from bitdust_node.identity.names import NodeId
@@ -64,8 +65,7 @@ class Rebuilding(Service):
         self._audits, self._standing, self._recoding = audits, standing, recoding
         self._tasks = Tasks("rebuilding")
         self._undo: list[Callable[[], None]] = []
-        self._planned: DelayedCall | None = None
-        self._at = 0.0
+        self._alarm = Alarm(clock, self._begin)
         #: Versions that rest: until when, and for how long.
         self._resting: dict[bytes, tuple[float, float]] = {}
         #: True while a round runs.
@@ -86,8 +86,7 @@ class Rebuilding(Service):
         for undo in self._undo:
             undo()
         self._undo = []
-        if self._planned is not None and self._planned.active():
-            self._planned.cancel()
+        self._alarm.off()
         await self._audits.stop()
         await self._tasks.stop()
         self._turn(False)
@@ -110,7 +109,7 @@ class Rebuilding(Service):
         """
         Look for missing pieces in a moment.
         """
-        self._plan(SOON)
+        self._alarm.set(SOON)
 
     async def suspect(self, version: bytes, number: int, node_id: NodeId) -> bool:
         """
@@ -126,17 +125,9 @@ class Rebuilding(Service):
         if event.event_id in LOSSES:
             self.soon()
 
-    def _plan(self, seconds: float) -> None:
-        at = self._clock.seconds() + seconds
-        if self._planned is not None and self._planned.active():
-            if self._at <= at:
-                return
-            self._planned.cancel()
-        self._at, self._planned = at, self._clock.callLater(seconds, self._begin)
-
     def _begin(self) -> None:
         if self.busy:
-            self._plan(SOON)
+            self._alarm.set(SOON)
         else:
             self._tasks.spawn("rebuild", self._round())
 
@@ -154,11 +145,11 @@ class Rebuilding(Service):
         finally:
             self._turn(False)
         if not versions:
-            self._plan(IDLE)
+            self._alarm.set(IDLE)
         else:
             # those that rest may not be ready before long
             ready = min((until for until, _ in self._resting.values()), default=0.0) - self._clock.seconds()
-            self._plan(max(SOON, min(AGAIN, ready)))
+            self._alarm.set(max(SOON, min(AGAIN, ready)))
 
     def _turn(self, busy: bool) -> None:
         if busy is not self.busy:

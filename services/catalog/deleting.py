@@ -9,7 +9,8 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from bitdust_node.clock import Clock, DelayedCall
+from bitdust_node.alarm import Alarm
+from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError
 from bitdust_node.identity.names import NodeId
 from bitdust_node.router.contacts import Contacts
@@ -33,13 +34,12 @@ class Deletions:
     def __init__(
         self, catalog: Catalog, customer: Customer, motion: DataMotion, contacts: Contacts, clock: Clock
     ) -> None:
-        self._catalog, self._customer, self._motion, self._clock = catalog, customer, motion, clock
+        self._catalog, self._customer, self._motion = catalog, customer, motion
         self._contacts = contacts
         #: Those that could not be told; they may be dismissed suppliers, which nothing else keeps in touch with.
         self._missed: set[str] = set()
         self._tasks = Tasks("deletions")
-        self._planned: DelayedCall | None = None
-        self._at = 0.0
+        self._alarm = Alarm(clock, self._begin)
         self._running: Deferred[None] | None = None
         self._again = False
         self._delay = AGAIN_FIRST
@@ -55,31 +55,20 @@ class Deletions:
         for undo in self._undo:
             undo()
         self._undo = []
-        if self._planned is not None and self._planned.active():
-            self._planned.cancel()
-        self._planned = None
+        self._alarm.off()
         await self._tasks.stop()
 
     def soon(self) -> None:
         """
         There is something to tell, or somebody came whom it can be told.
         """
-        self._plan(COLLECT)
+        self._alarm.set(COLLECT)
 
     def _contact_changed(self, node_id: NodeId, old: str, new: str) -> None:
         if new == "CONNECTED" and node_id in self._missed:
             self.soon()
 
-    def _plan(self, seconds: float) -> None:
-        at = self._clock.seconds() + seconds
-        if self._planned is not None and self._planned.active():
-            if self._at <= at:
-                return
-            self._planned.cancel()
-        self._at, self._planned = at, self._clock.callLater(seconds, self._begin)
-
     def _begin(self) -> None:
-        self._planned = None
         if self._running is None:
             self._running = self._tasks.spawn("tell suppliers", self._tell())
             self._running.addCallback(self._ended)
@@ -103,7 +92,7 @@ class Deletions:
                 missed.add(node_id)
         self._missed = missed
         if missed:
-            self._plan(self._delay)
+            self._alarm.set(self._delay)
         self._delay = min(2 * self._delay, AGAIN_LONGEST) if missed else AGAIN_FIRST
 
     async def _tell_one(self, holder: Holder) -> bool:

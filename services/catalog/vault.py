@@ -11,7 +11,8 @@ from hashlib import sha256
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from bitdust_node.clock import Clock, DelayedCall
+from bitdust_node.alarm import Alarm
+from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError, Conflict, Corrupt
 from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
@@ -67,8 +68,7 @@ class Vault:
         self._synchrony = Synchrony(events)
         self._tasks = Tasks("vault")
         self._undo: list[Callable[[], None]] = []
-        self._planned: DelayedCall | None = None
-        self._at = 0.0
+        self._alarm = Alarm(clock, self._begin)
         self._running: Deferred[None] | None = None
         self._names: Names | None = None
         self._heard: set[str] = set()
@@ -98,9 +98,7 @@ class Vault:
         for undo in self._undo:
             undo()
         self._undo = []
-        if self._planned is not None and self._planned.active():
-            self._planned.cancel()
-        self._planned = None
+        self._alarm.off()
         self._running = None
         await self._tasks.stop()
 
@@ -108,7 +106,7 @@ class Vault:
         """
         Something is to be told, or somebody came whom it can be told.
         """
-        self._plan(COLLECT)
+        self._alarm.set(COLLECT)
 
     def name_of(self, version: bytes) -> Name | None:
         """
@@ -136,18 +134,9 @@ class Vault:
         self._tidied = False
         self.soon()
 
-    def _plan(self, seconds: float) -> None:
-        at = self._clock.seconds() + seconds
-        if self._planned is not None and self._planned.active():
-            if self._at <= at:
-                return
-            self._planned.cancel()
-        self._at, self._planned = at, self._clock.callLater(seconds, self._begin)
-
     def _begin(self) -> None:
-        self._planned = None
         if self._running is not None:
-            self._plan(COLLECT)
+            self._alarm.set(COLLECT)
             return
         self._running = self._tasks.spawn("keep the catalog with suppliers", self._work())
         self._running.addCallback(self._ended)
@@ -181,7 +170,7 @@ class Vault:
         if await self._fill_manifests():
             self.soon()
         elif self._unread or self._resting:
-            self._plan(AGAIN)
+            self._alarm.set(AGAIN)
 
     async def _compare(self) -> None:
         """Let clients know whether the suppliers have all."""
