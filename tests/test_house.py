@@ -20,6 +20,7 @@ PURE = (
     r"bitdust_node\.wire(\..*)?",
     r"bitdust_node\.pieces(\..*)?",
     r"bitdust_node\.keys\.(?!ring).*",
+    r"bitdust_node\.membership(\..*)?",
     r"bitdust_node\.identity\.(document|names|device)",
     r"bitdust_node\.dht\.(contact|exchange|ids|key|lookup|messages|pace|records|routing|signing|store|tokens)",
     r"bitdust_node\.errors",
