@@ -114,13 +114,21 @@ class DataMotion(Service):
         return await self._router.request(holder.node_id, PIECE_COMMIT, question, timeout=COMMIT_TIME)
 
     async def get(
-        self, holder: Holder, version: bytes, number: int, pieces: int, first: int = 0, leaves: bool = False
+        self,
+        holder: Holder,
+        version: bytes,
+        number: int,
+        pieces: int,
+        first: int = 0,
+        leaves: bool = False,
+        blocks: int = -1,
     ) -> Stream:
         """
-        A stream of the blocks of a piece from block `first` on, behind the leaves of the whole piece if asked for.
+        A stream of `blocks` of a piece (-1: to its end) from block `first` on, behind the leaves of the whole piece if
+        asked for.
         """
         await self._know(holder)
-        question = PieceGet(version, number, first, -1, leaves)
+        question = PieceGet(version, number, first, blocks, leaves)
         return await self._router.open_stream(holder.node_id, PIECE_GET, question, window=_window(pieces))
 
     async def audit(self, holder: Holder, version: bytes, number: int, blocks: Sequence[int]) -> Stream:

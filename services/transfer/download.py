@@ -9,49 +9,18 @@ from pathlib import Path
 from time import ctime
 from typing import Any
 
-import msgspec
 from twisted.internet.defer import CancelledError, Deferred
 
 from automats.download import DOWNLOAD, Input
-from bitdust_node.errors import BitDustError, Corrupt, Failed, Unavailable
-from bitdust_node.keys.rsa import PrivateKey
-from bitdust_node.pieces.batch import SegmentDecoder, batch_segments
+from bitdust_node.errors import BitDustError, Failed
 from bitdust_node.pieces.layout import ecc_map
-from bitdust_node.pieces.manifest import Manifest, unwrap_key, verify_manifest
-from bitdust_node.pieces.seal import Sealer
 from bitdust_node.tasks import Tasks
-from bitdust_node.waiting import shielded, started
-from services.catalog.schema import Item, Piece, Task, Version
-from services.data_motion import Holder
-from services.transfer.gathering import Blame, Gathering
+from services.catalog.schema import Item, Task, Version
 from services.transfer.job import Job
-from services.transfer.means import Means, Meta
-from services.transfer.rebuild import note_blame, wrong_parts
-from services.transfer.sink import FileSink, FolderSink, Sink, remove
-
-_META = msgspec.msgpack.Decoder(Meta)
-
-
-class Opened:
-    """
-    A manifest that was checked and opened: all that is needed to read the version. Making one is heavy.
-    """
-
-    def __init__(self, packed: bytes, version: bytes, key: PrivateKey) -> None:
-        self.manifest: Manifest = verify_manifest(packed, key.public)
-        if self.manifest.version != version:
-            raise Corrupt("the manifest belongs to another version")
-        secret = unwrap_key(key, self.manifest)
-        try:
-            self.meta = _META.decode(Sealer(secret, version).unseal_meta(self.manifest.sealed_meta))
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise Corrupt(f"the description of the version can not be read: {error}") from None
-        self.decoder = SegmentDecoder(secret, version, self.manifest.k, self.manifest.m, self.manifest.length)
-
-    def sink(self, destination: Path, temporary: Path) -> Sink:
-        if self.meta.kind == "folder":
-            return FolderSink(destination, temporary)
-        return FileSink(destination, temporary, self.meta.mode, self.meta.mtime_ns)
+from services.transfer.means import Means
+from services.transfer.opened import Opened, packed_manifest, pieces_of
+from services.transfer.passage import Passage
+from services.transfer.sink import Sink, remove, sink_of
 
 
 class Download(Job):
@@ -75,7 +44,7 @@ class Download(Job):
         self._cleaning: Deferred[None] | None = None
         self._opened: Opened | None = None
         self._sink: Sink | None = None
-        self._gathering: Gathering | None = None
+        self._passage: Passage[int] | None = None
         self.aborted = False
 
     @property
@@ -147,107 +116,36 @@ class Download(Job):
 
     async def _locate(self) -> Input:
         means = self._means
-        held = (await means.catalog.pieces([self.version.id]))[self.version.id]
-        packed = self.version.manifest or await self._ask_manifest(held)
+        pieces = await pieces_of(means, self.version)
+        packed = await packed_manifest(means, self.version, pieces)
         self._opened = opened = await means.workers.run(self._open, packed)
-        layout = opened.manifest.layout
-        self._gathering = Gathering(
-            means,
-            opened.manifest,
-            [piece for piece in held if piece.state in ("stored", "leaving", "sent")],
-            self._blamed,
-            self.backup_id,
-            self.item.path,
-            ahead=2 * batch_segments(layout) * layout.block,
-        )
+        self._passage = Passage(means, opened, pieces, self.backup_id, self.item.path, self._take)
         return Input.LOCATED
 
     def _open(self, packed: bytes) -> Opened:
         """In a worker: open the manifest, and the place for what comes."""
         opened = Opened(packed, self.version.id, self._means.me.key)
-        self._sink = opened.sink(self.destination, Path(self.task.temporary))
+        self._sink = sink_of(opened.meta, self.destination, Path(self.task.temporary))
         return opened
 
-    async def _ask_manifest(self, held: list[Piece]) -> bytes:
-        errors = []
-        for piece in held:
-            link = self._means.customer.link_of(piece.node_id)
-            if link is None:
-                continue
-            try:
-                return await self._means.motion.manifest(Holder(link.node_id, piece.idurl), self.version.id)
-            except BitDustError as error:
-                errors.append(f"{piece.idurl}: {error}")
-        raise Unavailable(f"no supplier has the manifest ({'; '.join(errors) or 'none is known'})")
-
     async def _fetch(self) -> Input:
-        opened, gathering = self._opened, self._gathering
-        if opened is None or gathering is None:
+        passage = self._passage
+        if passage is None:
             return Input.BROKEN
-        layout = opened.manifest.layout
-        segments, step = layout.segments(opened.manifest.length), batch_segments(layout)
-        # one batch is decoded and written by a worker while the next one comes
-        working: Deferred[int] | None = None
-        begun = number = 0
         try:
-            while number < segments or working is not None:
-                parts: dict[int, bytes] = {}
-                if number < segments:
-                    parts = await gathering.parts(number, opened.decoder.part_bytes(number, step))
-                if working is not None:
-                    try:
-                        self.bytes_processed += await shielded(working)
-                    except WrongParts as wrong:
-                        self._sort_out(gathering, wrong)
-                        number, working = begun, None
-                        continue
-                    working, self.block_number = None, number
-                if parts:
-                    leaves = {at: gathering.check(at) for at in parts} if gathering.checked else None
-                    working = started(self._means.workers.run(self._take, number, parts, leaves))
-                    begun, number = number, min(number + step, segments)
+            while (written := await passage.next()) is not None:
+                self.bytes_processed += written
+                self.block_number = passage.block_number
         finally:
-            if working is not None:
-                # the file must not be closed under the worker that writes it
-                working.addErrback(lambda _: None)
-                await working
-            await gathering.close()
+            # the file must not be closed under the worker that writes it
+            await passage.close()
         return Input.FETCHED
 
-    def _take(self, number: int, parts: dict[int, bytes], leaves: dict[int, list[bytes]] | None) -> int:
-        """In a worker: check, decode, unseal and write one batch; the number of its bytes."""
-        if self._opened is None or self._sink is None:
-            return 0
-        if leaves is not None:
-            wrong = wrong_parts(self._opened.manifest.block, number, parts, leaves)
-            if wrong:
-                raise WrongParts(wrong)
-        try:
-            plain = self._opened.decoder.decode(number, parts)
-        except Corrupt:
-            raise WrongParts({}) from None
-        self._sink.write(plain)
+    def _take(self, number: int, plain: bytearray) -> int:
+        """In a worker: write one batch; the number of its bytes."""
+        if self._sink is not None:
+            self._sink.write(plain)
         return len(plain)
-
-    def _sort_out(self, gathering: Gathering, wrong: WrongParts) -> None:
-        """A batch does not open: find out who lies, by the hashes of each block, and read it from others."""
-        if gathering.checked and not wrong.reasons:
-            raise Corrupt(f"{self.backup_id} does not match its seal, although all its pieces are what was uploaded")
-        for number, reason in wrong.reasons.items():
-            gathering.blame(number, reason)
-        gathering.begin_again()
-
-    def _blamed(self, blame: Blame) -> None:
-        self._means.events.publish(
-            "restore-failed",
-            {
-                "backup_id": self.backup_id,
-                "block_number": self.block_number,
-                "args": [blame.piece.idurl, blame.piece.number],
-                "reason": f"supplier {blame.piece.idurl} gave a wrong piece: {blame.reason}",
-            },
-        )
-        self._ends.spawn("remember a wrong piece", note_blame(self._means, blame))
 
     async def _finish(self) -> Input:
         if self._sink is not None:
@@ -282,13 +180,3 @@ class Download(Job):
             self._means.events.publish("restore-failed", {**where, "reason": reason, "error": str(error)})
         self._ended(self)
         self._wake()
-
-
-class WrongParts(Exception):
-    """
-    A batch does not open. reasons: the numbers of the pieces that are known to be wrong, and why.
-    """
-
-    def __init__(self, reasons: dict[int, str]) -> None:
-        super().__init__(reasons)
-        self.reasons = reasons

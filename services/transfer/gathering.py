@@ -43,7 +43,7 @@ class Gathering:
     Reads the blocks of one version, the same run of blocks from k suppliers at a time.
 
     checked: each piece comes with the hashes of its blocks, so that it can be told who lies.
-    blamed: called when a supplier was caught.
+    blamed: called when a supplier was caught. end: the block before which reading ends; None for the whole.
     """
 
     log = Logger()
@@ -59,9 +59,10 @@ class Gathering:
         *,
         checked: bool = False,
         ahead: int,
+        end: int | None = None,
     ) -> None:
         self._means, self._manifest, self._blamed = means, manifest, blamed
-        self._label, self._path, self.checked, self._ahead = label, path, checked, ahead
+        self._label, self._path, self.checked, self._ahead, self._end = label, path, checked, ahead, end
         self._pieces = {piece.number: piece for piece in pieces}
         self._readers: list[PieceReader] = []
         self._notes: dict[int, Callable[[], None]] = {}
@@ -196,6 +197,7 @@ class Gathering:
             holder,
             piece.number,
             self._first,
+            self._end,
             self.checked,
             self._ahead,
             self._wake,

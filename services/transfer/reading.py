@@ -26,7 +26,7 @@ LEAVES_HERE = 256
 
 class PieceReader:
     """
-    Reads piece `number` from block `first` on.
+    Reads piece `number` from block `first` on, to the one before `end` or to its own end (None).
 
     leaves: the hashes of all its blocks, if they were asked for and match the manifest.
     error: why it gave up, or None; `Corrupt` means that the supplier has not what it should have.
@@ -42,6 +42,7 @@ class PieceReader:
         holder: Holder,
         number: int,
         first: int,
+        end: int | None,
         checked: bool,
         ahead: int,
         changed: Callable[[], None],
@@ -53,7 +54,11 @@ class PieceReader:
         self.hedged = False
         self._motion, self._workers, self._clock, self._manifest = motion, workers, clock, manifest
         self._first, self._checked, self._ahead, self._changed = first, checked, ahead, changed
-        self._left = manifest.layout.piece_bytes(manifest.length) - first * manifest.block
+        layout = manifest.layout
+        if end is None or end >= layout.segments(manifest.length):
+            self._count, self._left = -1, layout.piece_bytes(manifest.length) - first * manifest.block
+        else:
+            self._count, self._left = end - first, (end - first) * manifest.block
         self._chunks: deque[bytes] = deque()
         self._have = 0
         self._needed = 0
@@ -117,7 +122,7 @@ class PieceReader:
     async def _open(self) -> None:
         manifest = self._manifest
         self._stream = stream = await self._motion.get(
-            self.holder, manifest.version, self.number, manifest.k, self._first, self._checked
+            self.holder, manifest.version, self.number, manifest.k, self._first, self._checked, self._count
         )
         stream.finish()
         stream.bytes_total = self._left

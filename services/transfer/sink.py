@@ -18,6 +18,7 @@ from typing import Protocol
 from bitdust_node.errors import BitDustError, Conflict, Corrupt, Full, Invalid
 from bitdust_node.files import sync_folder
 from services.transfer.entries import Content, Entry, Reader
+from services.transfer.means import Meta
 
 #: What may be kept of the recorded permissions: never set-user-id and set-group-id.
 MODES = 0o1777
@@ -38,6 +39,15 @@ class Sink(Protocol):
 
     def abort(self) -> None:
         """Remove what was written."""
+
+
+def sink_of(meta: Meta, destination: Path, temporary: Path) -> Sink:
+    """
+    The sink for what a version says of itself.
+    """
+    if meta.kind == "folder":
+        return FolderSink(destination, temporary)
+    return FileSink(destination, temporary, meta.mode, meta.mtime_ns)
 
 
 def temporary_beside(destination: Path) -> Path:

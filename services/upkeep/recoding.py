@@ -27,9 +27,9 @@ from bitdust_node.pieces.seal import KEY_BYTES, VERSION_BYTES, Sealer
 from bitdust_node.waiting import sleep
 from services.catalog.schema import Item, Piece, Version
 from services.data_motion import Holder
-from services.transfer.download import Opened
 from services.transfer.gathering import Blame, Gathering
 from services.transfer.means import Means
+from services.transfer.opened import Opened
 from services.transfer.rebuild import checked_parts, note_blame
 from services.transfer.room import check_room
 from services.transfer.running import Running
