@@ -49,11 +49,15 @@ class Closed(Unavailable):
     """The session, stream or part was closed meanwhile."""
 
 
+class NotServed(Unavailable):
+    """The other side does not serve this: not at all, or not yet, as it has only just started."""
+
+
 class Failed(BitDustError):
     """The other side failed without saying why."""
 
 
 BY_NAME: dict[str, type[BitDustError]] = {
     error.__name__: error
-    for error in (Invalid, NotFound, Refused, Conflict, Full, Corrupt, Unavailable, TimedOut, Closed, Failed)
+    for error in (Invalid, NotFound, Refused, Conflict, Full, Corrupt, Unavailable, TimedOut, Closed, NotServed, Failed)
 }

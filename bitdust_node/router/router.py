@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from automats.registry import Automats
 from bitdust_node.clock import Clock
-from bitdust_node.errors import BitDustError, Conflict, Failed, Full, Invalid, NotFound, Refused
+from bitdust_node.errors import BitDustError, Conflict, Failed, Full, Invalid, NotServed, Refused
 from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import NodeId
@@ -342,7 +342,7 @@ class Router:
         served = self._served.get(name)
         if served is None or served.command.stream is not stream:
             self.traffic.incoming.unknown += 1
-            raise NotFound(f"{name} is not served here")
+            raise NotServed(f"{name} is not served here")
         if served.allow is not None and not served.allow(session.peer_id):
             raise Refused(f"{name} is not allowed to this node")
         if len(payload) > served.command.limit:

@@ -13,7 +13,7 @@ from automats.machine import Machine
 from automats.registry import Automats
 from automats.supplier_link import LINK, Input, State
 from bitdust_node.clock import Clock, DelayedCall
-from bitdust_node.errors import BitDustError, Full, NotFound, Refused
+from bitdust_node.errors import BitDustError, Full, NotFound, NotServed, Refused
 from bitdust_node.identity.names import NodeId, global_id_of
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.router.router import Router
@@ -151,7 +151,7 @@ class SupplierLink:
         except (Refused, Full) as error:
             self.log.info("supplier {supplier} refuses: {error}", supplier=self.global_id, error=error)
             return Input.REFUSED
-        except NotFound as error:
+        except (NotFound, NotServed) as error:
             self.log.info("supplier {supplier} has no such service: {error}", supplier=self.global_id, error=error)
             return Input.ABSENT
         except BitDustError as error:

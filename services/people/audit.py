@@ -7,7 +7,7 @@ from __future__ import annotations
 import secrets
 
 from bitdust_node.clock import Clock
-from bitdust_node.errors import Full, NotFound, TimedOut
+from bitdust_node.errors import Full, NotFound, NotServed, TimedOut
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import NodeId
@@ -56,7 +56,7 @@ class KeyAudit:
             answer = await self._router.request(holder.node_id, KEY_AUDIT, question, seconds)
         except TimedOut:
             raise TimedOut("timeout") from None
-        except NotFound:
+        except NotServed:
             raise NotFound("the remote node does not run service_keys_registry") from None
         return doubted.is_proved(answer.proof, private)
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from bitdust_node.clock import Clock
-from bitdust_node.errors import BitDustError, Full, NotFound, Refused, TimedOut
+from bitdust_node.errors import BitDustError, Full, NotFound, NotServed, Refused, TimedOut
 from bitdust_node.events import Events
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.me import Me
@@ -114,6 +114,6 @@ class HandOver:
 def _reason(error: BitDustError) -> BitDustError:
     if isinstance(error, TimedOut):
         return TimedOut("timeout")
-    if isinstance(error, NotFound):
+    if isinstance(error, NotServed):
         return NotFound("the remote node does not run service_keys_registry")
     return error

@@ -16,7 +16,7 @@ from automats.registry import Automats
 from bitdust_node.api.registry import ApiError, Registry
 from bitdust_node.assembly import Assembly
 from bitdust_node.config.config import Config
-from bitdust_node.errors import Full, NotFound, Unavailable
+from bitdust_node.errors import Full, NotServed, Unavailable
 from bitdust_node.events import Events
 from bitdust_node.process import Process
 from bitdust_node.router.bandwidth import Bandwidth
@@ -168,7 +168,7 @@ class Shown(Parts):
         config.set("logs/packet-enabled", True)
         gateway = self.gateway_of(a, Process(1, 0.0, lambda: None, lambda: None), config)
         await gateway.start()
-        self.failureResultOf(self.run_it(a.router.request(b.node_id, ECHO, Text("x"))), NotFound)
+        self.failureResultOf(self.run_it(a.router.request(b.node_id, ECHO, Text("x"))), NotServed)
         [went] = [event.data or {} for event in a.events_seen if event.event_id == "outbox-packet-finished"]
         self.assertEqual((went["command"], went["remote_id"]), ("test.echo", b.me.global_id))
         self.assertEqual(went["description"], "test.echo is not served here")

@@ -17,7 +17,7 @@ from bitdust_node.errors import (
     Failed,
     Full,
     Invalid,
-    NotFound,
+    NotServed,
     Refused,
     TimedOut,
     Unavailable,
@@ -123,7 +123,7 @@ class Requests(RouterCase):
         a, b = await self.two()
         unknown = self.ask(a, b)
         self.clock.pump()
-        self.failureResultOf(unknown, NotFound)
+        self.failureResultOf(unknown, NotServed)
         b.router.serve(ECHO, echo, allow=lambda peer: False)
         refused = self.ask(a, b)
         self.clock.pump()
@@ -133,7 +133,7 @@ class Requests(RouterCase):
         b.router.withdraw(ECHO)
         gone = self.ask(a, b)
         self.clock.pump()
-        self.failureResultOf(gone, NotFound)
+        self.failureResultOf(gone, NotServed)
 
     async def test_silent_peer(self) -> None:
         a, b = await self.two()
@@ -347,7 +347,7 @@ class Streams(RouterCase):
 
         result = started(put())
         self.clock.pump()
-        self.failureResultOf(result, NotFound)
+        self.failureResultOf(result, NotServed)
 
     async def test_taker_that_does_not_read(self) -> None:
         """It answers and leaves: what the other side still writes is dropped, and nothing hangs."""
