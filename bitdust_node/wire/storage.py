@@ -1,7 +1,8 @@
 """
 What a customer and a supplier say to each other. `docs/storage.md` has the exchanges in order.
 
-The customer is always the authenticated peer; no field of a question names an owner.
+The customer is always the authenticated peer; no field of a question names an owner. What belongs to a share is asked
+for with its `circle`: the supplier looks in its roster what the peer may do there.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from bitdust_node.membership.roster import Circle
 from bitdust_node.pieces.manifest import MANIFEST_LIMIT
 from bitdust_node.wire.command import Command, Nothing
 
@@ -55,6 +57,7 @@ class PieceName(msgspec.Struct, frozen=True, array_like=True):
 
     version: Version
     index: Index
+    circle: Circle | None = None
 
 
 class PieceCommit(msgspec.Struct, frozen=True, array_like=True):
@@ -63,6 +66,7 @@ class PieceCommit(msgspec.Struct, frozen=True, array_like=True):
     version: Version
     index: Index
     manifest: Annotated[bytes, Meta(max_length=MANIFEST_LIMIT)]
+    circle: Circle | None = None
 
 
 class PieceStored(msgspec.Struct, frozen=True, array_like=True):
@@ -80,6 +84,7 @@ class PieceGet(msgspec.Struct, frozen=True, array_like=True):
     first: Blocks = 0
     count: Annotated[int, Meta(ge=-1, le=1 << 40)] = -1
     leaves: bool = False
+    circle: Circle | None = None
 
 
 class PieceAudit(msgspec.Struct, frozen=True, array_like=True):
@@ -90,12 +95,14 @@ class PieceAudit(msgspec.Struct, frozen=True, array_like=True):
     version: Version
     index: Index
     blocks: Annotated[list[Blocks], Meta(min_length=1, max_length=AUDIT_LIMIT)]
+    circle: Circle | None = None
 
 
 class PieceDelete(msgspec.Struct, frozen=True, array_like=True):
     """All pieces and the manifest of each version."""
 
     versions: Annotated[list[Version], Meta(max_length=VERSIONS_LIMIT)]
+    circle: Circle | None = None
 
 
 class PieceDeleted(msgspec.Struct, frozen=True, array_like=True):
@@ -110,6 +117,7 @@ class PieceListQuestion(msgspec.Struct, frozen=True, array_like=True):
 
     after: Annotated[bytes, Meta(max_length=18)] = b""
     limit: Annotated[int, Meta(ge=1, le=LIST_LIMIT)] = LIST_LIMIT
+    circle: Circle | None = None
 
 
 class PieceItem(msgspec.Struct, frozen=True, array_like=True):
@@ -135,6 +143,7 @@ class VersionName(msgspec.Struct, frozen=True, array_like=True):
     """One version of the peer."""
 
     version: Version
+    circle: Circle | None = None
 
 
 class ManifestAnswer(msgspec.Struct, frozen=True, array_like=True):
@@ -148,6 +157,7 @@ class ManifestListQuestion(msgspec.Struct, frozen=True, array_like=True):
 
     after: Annotated[bytes, Meta(max_length=16)] = b""
     limit: Annotated[int, Meta(ge=1, le=VERSIONS_LIMIT)] = VERSIONS_LIMIT
+    circle: Circle | None = None
 
 
 class ManifestListAnswer(msgspec.Struct, frozen=True, array_like=True):

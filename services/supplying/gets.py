@@ -17,6 +17,7 @@ from bitdust_node.router.transport import Stream
 from bitdust_node.threads import Workers
 from bitdust_node.waiting import started
 from bitdust_node.wire.storage import PieceGet
+from services.supplying.deposits import Deposits
 from services.supplying.leases import Leases
 from services.supplying.ledger import Ledger, PieceRow
 from services.supplying.store import PieceStore
@@ -32,18 +33,26 @@ class Gets:
     """
 
     def __init__(
-        self, store: PieceStore, ledger: Ledger, leases: Leases, transfers: Transfers, workers: Workers, clock: Clock
+        self,
+        store: PieceStore,
+        ledger: Ledger,
+        leases: Leases,
+        deposits: Deposits,
+        transfers: Transfers,
+        workers: Workers,
+        clock: Clock,
     ) -> None:
         self._store, self._ledger, self._leases, self._transfers = store, ledger, leases, transfers
-        self._workers, self._clock = workers, clock
+        self._deposits, self._workers, self._clock = deposits, workers, clock
 
     async def send(self, customer: NodeId, question: PieceGet, stream: Stream) -> None:
         """
         Send what is asked for and finish the stream.
         """
         with self._transfers.one(customer):
-            self._leases.touch(customer)
-            row = await self._ledger.piece(customer, question.version, question.index)
+            deposit = await self._deposits.readable(customer, question.circle)
+            self._leases.touch(deposit.payer)
+            row = await self._ledger.piece(deposit.key, question.version, question.index)
             if row is None:
                 raise NotFound("there is no such piece")
             start, end = _range(row, question)

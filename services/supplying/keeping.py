@@ -4,7 +4,7 @@ All that keeps pieces for others, made when the service starts and given back wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from twisted.logger import Logger
@@ -15,6 +15,7 @@ from bitdust_node.errors import NotFound
 from bitdust_node.events import Events
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.names import NodeId
+from bitdust_node.membership.roster import Circle
 from bitdust_node.router.router import Router
 from bitdust_node.tasks import Tasks
 from bitdust_node.threads import Workers
@@ -44,6 +45,7 @@ from bitdust_node.wire.storage import (
     VersionName,
 )
 from services.supplying.audits import Proofs
+from services.supplying.deposits import Deposit, Deposits, RoleOf
 from services.supplying.gets import Gets
 from services.supplying.leases import Leases
 from services.supplying.ledger import Ledger
@@ -73,6 +75,7 @@ class Keeping:
     The answers to customers, over a store and a ledger.
 
     document_of: the identity of a peer. donated: bytes for all customers. idle_days: silence before a lease lapses.
+    role_of: what a peer may do in a share of a customer.
     """
 
     log = Logger()
@@ -88,14 +91,18 @@ class Keeping:
         events: Events,
         clock: Clock,
         automats: Automats,
+        role_of: RoleOf | None = None,
     ) -> None:
         self.store = store
         self.space = Space(donated)
         self.ledger = Ledger(ledger, workers)
         self.leases = Leases(self.ledger, self.space, events, clock, automats, idle_days, self._idurl_of)
         self.transfers = Transfers()
+        self._deposits = Deposits(role_of)
         #: Objects in the store that the books do not know; counted some time after the start.
         self.orphans = 0
+        #: Called when a lease was ended, by other books that keep something for customers.
+        self.further: list[Callable[[NodeId], Awaitable[None]]] = []
         self._document_of = document_of
         self._workers = workers
         self._tasks = Tasks("supplier")
@@ -104,6 +111,7 @@ class Keeping:
             store,
             self.ledger,
             self.leases,
+            self._deposits,
             self.space,
             self._removal,
             self.transfers,
@@ -112,8 +120,8 @@ class Keeping:
             automats,
             self._tasks,
         )
-        self._gets = Gets(store, self.ledger, self.leases, self.transfers, workers, clock)
-        self._proofs = Proofs(store, self.ledger, self.leases, self.transfers, workers, clock)
+        self._gets = Gets(store, self.ledger, self.leases, self._deposits, self.transfers, workers, clock)
+        self._proofs = Proofs(store, self.ledger, self.leases, self._deposits, self.transfers, workers, clock)
 
     async def start(self) -> None:
         """
@@ -161,37 +169,48 @@ class Keeping:
         End a lease and remove what was kept; how many bytes that were.
         """
         await self.leases.cancel(customer)
-        await self._puts.drop_all(customer)
-        return (await self._removal.remove(customer, None)).freed
+        deposits = [Deposit.own(customer), *(Deposit(key, customer) for key in await self.ledger.paid_by(customer))]
+        freed = 0
+        for deposit in deposits:
+            await self._puts.drop_all(deposit)
+            freed += (await self._removal.remove(deposit, None)).freed
+        return freed
 
     async def lease_info(self, customer: NodeId, question: Nothing) -> LeaseState:
         self.leases.touch(customer)
         return self.leases.info(customer)
 
     async def commit(self, customer: NodeId, question: PieceCommit) -> PieceStored:
-        self.leases.check(customer)
-        return await self._puts.commit(customer, question, self._document_of(customer))
+        deposit = await self._deposits.writable(customer, question.circle)
+        self.leases.check(deposit.payer)
+        return await self._puts.commit(deposit, question, self._document_of)
 
     async def delete(self, customer: NodeId, question: PieceDelete) -> PieceDeleted:
-        self.leases.touch(customer)
-        await self._puts.drop(customer, question.versions)
-        removed = await self._removal.remove(customer, question.versions)
+        deposit = await self._deposits.writable(customer, question.circle)
+        self.leases.touch(deposit.payer)
+        await self._puts.drop(deposit, question.versions)
+        removed = await self._removal.remove(deposit, question.versions)
         return PieceDeleted(removed.pieces, removed.freed)
 
     async def pieces(self, customer: NodeId, question: PieceListQuestion) -> PieceListAnswer:
-        self.leases.touch(customer)
-        return PieceListAnswer(await self.ledger.pieces(customer, question.after, question.limit))
+        deposit = await self._readable(customer, question.circle)
+        return PieceListAnswer(await self.ledger.pieces(deposit.key, question.after, question.limit))
 
     async def manifest(self, customer: NodeId, question: VersionName) -> ManifestAnswer:
-        self.leases.touch(customer)
-        packed = await self.ledger.manifest(customer, question.version)
+        deposit = await self._readable(customer, question.circle)
+        packed = await self.ledger.manifest(deposit.key, question.version)
         if packed is None:
             raise NotFound("there is no such version")
         return ManifestAnswer(packed)
 
     async def manifests(self, customer: NodeId, question: ManifestListQuestion) -> ManifestListAnswer:
-        self.leases.touch(customer)
-        return ManifestListAnswer(await self.ledger.manifests(customer, question.after, question.limit))
+        deposit = await self._readable(customer, question.circle)
+        return ManifestListAnswer(await self.ledger.manifests(deposit.key, question.after, question.limit))
+
+    async def _readable(self, customer: NodeId, circle: Circle | None) -> Deposit:
+        deposit = await self._deposits.readable(customer, circle)
+        self.leases.touch(deposit.payer)
+        return deposit
 
     def _idurl_of(self, customer: NodeId) -> str:
         document = self._document_of(customer)

@@ -5,6 +5,8 @@ A row of `pieces` is written after its object is safely on the disk, and removed
 committed survives a power cut.
 """
 
+# ruff: noqa: S608 - only constants are put into queries; values are always bound
+
 from __future__ import annotations
 
 import sqlite3
@@ -51,7 +53,15 @@ MIGRATIONS = (
     CREATE TABLE small (object TEXT PRIMARY KEY, data BLOB NOT NULL);
     CREATE TABLE removals (object TEXT PRIMARY KEY) WITHOUT ROWID;
     """,
+    # customer: what the pieces of a share are known by. payer: its owner, whose lease they fill.
+    """
+    CREATE TABLE deposits (customer TEXT PRIMARY KEY, payer TEXT NOT NULL) WITHOUT ROWID;
+    CREATE INDEX deposits_payer ON deposits (payer);
+    """,
 )
+
+#: Pieces beside whom they are counted for.
+PAID, PAYER = "pieces LEFT JOIN deposits USING (customer)", "coalesce(payer, customer)"
 
 
 @dataclass(frozen=True)
@@ -74,7 +84,7 @@ class LeaseRow:
 class PieceRow:
     """
     object: name in the store. size: bytes of the blocks. stored: unix seconds. data: the object itself, if it is small
-    and lies in the ledger.
+    and lies in the ledger. payer: whose lease it fills, if that is not the customer's.
     """
 
     customer: NodeId
@@ -85,6 +95,7 @@ class PieceRow:
     root: bytes
     stored: int
     data: bytes | None = None
+    payer: NodeId | None = None
 
 
 @dataclass(frozen=True)
@@ -132,16 +143,17 @@ class Ledger:
 
     async def used(self) -> dict[NodeId, int]:
         """
-        Bytes of the pieces of each customer that has any, with a lease or without.
+        Bytes of the pieces of each customer that has any, with a lease or without; those of shares count for their
+        owners.
         """
-        query = "SELECT customer, SUM(size) FROM pieces GROUP BY customer"
+        query = f"SELECT {PAYER}, SUM(size) FROM {PAID} GROUP BY 1"
         return dict(await self._database.read(lambda c: c.execute(query).fetchall()))
 
     async def on_disk(self) -> dict[NodeId, int]:
         """
         Bytes of the objects of each customer: their blocks, leaves and footers.
         """
-        query = "SELECT customer, SUM(size + ? * ((size + ?) / ?) + ?) FROM pieces GROUP BY customer"
+        query = f"SELECT {PAYER}, SUM(size + ? * ((size + ?) / ?) + ?) FROM {PAID} GROUP BY 1"
         numbers = (HASH_BYTES, PIECE_BLOCK - 1, PIECE_BLOCK, FOOTER_BYTES)
         return dict(await self._database.read(lambda c: c.execute(query, numbers).fetchall()))
 
@@ -160,6 +172,8 @@ class Ledger:
                 return bytes(before[0])
             row = (*key, piece.object, piece.size, piece.root, piece.stored)
             c.execute("INSERT INTO pieces VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            if piece.payer is not None and piece.payer != piece.customer:
+                c.execute("INSERT OR IGNORE INTO deposits VALUES (?, ?)", (piece.customer, piece.payer))
             if piece.data is not None:
                 c.execute("INSERT INTO small VALUES (?, ?)", (piece.object, piece.data))
             c.execute("INSERT OR IGNORE INTO manifests VALUES (?, ?, ?)", (*key[:2], manifest))
@@ -218,10 +232,19 @@ class Ledger:
                     if not c.execute("DELETE FROM small WHERE object = ?", (name,)).rowcount:
                         objects.append(name)
                 c.execute("DELETE FROM manifests WHERE customer = ? AND version = ?", (customer, version))
+            if versions is None:
+                c.execute("DELETE FROM deposits WHERE customer = ?", (customer,))
             c.executemany("INSERT OR IGNORE INTO removals VALUES (?)", [(name,) for name in objects])
             return Removed(pieces, freed, objects)
 
         return await self._database.run(write)
+
+    async def paid_by(self, payer: NodeId) -> list[NodeId]:
+        """
+        The shares whose pieces fill the lease of a customer, by what their pieces are known by.
+        """
+        query = "SELECT customer FROM deposits WHERE payer = ?"
+        return [NodeId(row[0]) for row in await self._database.read(lambda c: c.execute(query, (payer,)).fetchall())]
 
     async def removals(self) -> list[str]:
         """

@@ -16,7 +16,6 @@ from automats.piece_put import PIECE_PUT, Input
 from automats.registry import Automats
 from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError, Closed, Conflict, Corrupt, Failed, TimedOut
-from bitdust_node.identity.names import NodeId
 from bitdust_node.pieces.layout import PIECE_BLOCK
 from bitdust_node.pieces.manifest import Manifest
 from bitdust_node.pieces.object_file import Footer, object_name, small_object
@@ -25,6 +24,7 @@ from bitdust_node.tasks import Tasks
 from bitdust_node.threads import Workers
 from bitdust_node.waiting import T, shielded
 from bitdust_node.wire.storage import PieceStored
+from services.supplying.deposits import Deposit
 from services.supplying.ledger import Ledger, PieceRow
 from services.supplying.removal import Removal
 from services.supplying.space import Reservation
@@ -64,14 +64,14 @@ class Put:
     def __init__(
         self,
         desk: Desk,
-        customer: NodeId,
+        deposit: Deposit,
         version: bytes,
         index: int,
         writer: PieceWriter,
         reservation: Reservation,
     ) -> None:
         self._desk = desk
-        self._customer, self._version, self._index = customer, version, index
+        self._deposit, self._version, self._index = deposit, version, index
         self._writer, self._reservation = writer, reservation
         self._disk = DeferredLock()
         self._stream: Stream | None = None
@@ -82,7 +82,7 @@ class Put:
         self._waiting: list[Deferred[PieceStored]] = []
         self._finishing: list[Deferred[None]] = []
         self.ended: Deferred[None] = Deferred()
-        name = f"piece_{version.hex()[:8]}_{index}_{customer[:16]}"
+        name = f"piece_{version.hex()[:8]}_{index}_{deposit.key[:16]}"
         self.machine = Machine(PIECE_PUT, self, clock=desk.clock, id=name, automats=desk.automats)
 
     async def receive(self, stream: Stream) -> None:
@@ -176,7 +176,7 @@ class Put:
             total += size
             self._reservation.need(total)
             if last and total <= SMALL:
-                place = (self._customer, self._version, self._index, PIECE_BLOCK)
+                place = (self._deposit.key, self._version, self._index, PIECE_BLOCK)
                 self._footer, self._small = small_object(*place, b"".join(chunks))
                 return
             if chunks:
@@ -204,7 +204,7 @@ class Put:
             raise Corrupt(f"the piece has {footer.size} bytes, which does not match its manifest")
         if footer.root != manifest.roots[self._index]:
             raise Corrupt("the piece does not match the root in its manifest")
-        name = object_name(self._customer, self._version, self._index)
+        name = object_name(self._deposit.key, self._version, self._index)
         await self._desk.removal.gone(name)
         if self._small is None and await self._is_there(footer):
             # in the place of the old file: who sends a piece again may have found that one damaged
@@ -213,12 +213,13 @@ class Put:
         await shielded(self._keep(name, footer, packed))
 
     async def _is_there(self, footer: Footer) -> bool:
-        before = await self._desk.ledger.piece(self._customer, self._version, self._index)
+        before = await self._desk.ledger.piece(self._deposit.key, self._version, self._index)
         return before is not None and _same(before.root, footer)
 
     async def _keep(self, name: str, footer: Footer, packed: bytes) -> None:
         now = int(self._desk.clock.seconds())
-        row = PieceRow(self._customer, self._version, self._index, name, footer.size, footer.root, now, self._small)
+        place, payer = (self._deposit.key, self._version, self._index), self._deposit.payer
+        row = PieceRow(*place, name, footer.size, footer.root, now, self._small, payer)
         if row.data is None:
             await self._on_disk(self._writer.commit)
         try:

@@ -4,6 +4,7 @@ Pieces that come: received into a temporary file, checked against the manifest, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from twisted.internet.defer import Deferred
@@ -14,11 +15,12 @@ from bitdust_node.errors import BitDustError, Conflict, Full, Invalid, NotFound
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.names import NodeId
 from bitdust_node.pieces.layout import PIECE_BLOCK
-from bitdust_node.pieces.manifest import Manifest, verify_manifest
+from bitdust_node.pieces.manifest import Manifest, SignedManifest
 from bitdust_node.router.transport import Stream
 from bitdust_node.tasks import Tasks
 from bitdust_node.threads import Workers
 from bitdust_node.wire.storage import PieceCommit, PieceName, PieceStored
+from services.supplying.deposits import Deposit, Deposits
 from services.supplying.leases import Leases
 from services.supplying.ledger import Ledger
 from services.supplying.put import Desk, Put
@@ -36,7 +38,7 @@ FAILURES_LIMIT = 1000
 
 
 class _Key(NamedTuple):
-    customer: NodeId
+    deposit: NodeId
     version: bytes
     number: int
 
@@ -51,6 +53,7 @@ class Puts:
         store: PieceStore,
         ledger: Ledger,
         leases: Leases,
+        deposits: Deposits,
         space: Space,
         removal: Removal,
         transfers: Transfers,
@@ -60,7 +63,7 @@ class Puts:
         tasks: Tasks,
     ) -> None:
         self._ledger, self._leases, self._space, self._transfers = ledger, leases, space, transfers
-        self._store = store
+        self._store, self._deposits = store, deposits
         self._desk = Desk(store, ledger, removal, workers, clock, automats, tasks)
         self._puts: dict[NodeId, dict[_Key, Put]] = {}
         self._failures: dict[_Key, BitDustError] = {}
@@ -74,74 +77,74 @@ class Puts:
         """
         Receive one piece; returns when all of it is in the temporary file.
         """
-        key = _Key(customer, question.version, question.index)
+        deposit = await self._deposits.writable(customer, question.circle)
+        key = _Key(deposit.key, question.version, question.index)
         self._failures.pop(key, None)
         try:
-            await self._take(key, stream)
+            await self._take(key, customer, deposit, stream)
         except BitDustError as error:
             self._failures[key] = error
             if len(self._failures) > FAILURES_LIMIT:
                 del self._failures[next(iter(self._failures))]
             raise
 
-    async def commit(self, customer: NodeId, question: PieceCommit, document: Document | None) -> PieceStored:
+    async def commit(
+        self, deposit: Deposit, question: PieceCommit, document_of: Callable[[NodeId], Document | None]
+    ) -> PieceStored:
         """
         The piece is whole, says the customer: answer when it is safely stored.
         """
-        if document is None:
-            raise NotFound("the identity of the customer is not known")
         # a thirtieth of a millisecond: to hand it to a worker would cost three times as much
-        manifest = verify_manifest(question.manifest, document.public)
+        manifest = _verified(question, deposit, document_of)
         _check(manifest, question)
-        key = _Key(customer, question.version, question.index)
+        key = _Key(deposit.key, question.version, question.index)
         while key in self._coming:
             waiting: Deferred[None] = Deferred()
             self._coming[key].append(waiting)
             await waiting
-        put = self._of(customer).get(key)
+        put = self._of(deposit.key).get(key)
         if put is None:
             return await self._without_stream(key, manifest)
         return await put.commit(manifest, question.manifest)
 
-    async def drop(self, customer: NodeId, versions: list[bytes]) -> None:
+    async def drop(self, deposit: Deposit, versions: list[bytes]) -> None:
         """
         The customer deletes these versions: what is still coming of them is given up.
         """
         wanted = set(versions)
-        for key in [key for key in self._of(customer) if key.version in wanted]:
+        for key in [key for key in self._of(deposit.key) if key.version in wanted]:
             await self._replace(key)
 
-    async def drop_all(self, customer: NodeId) -> None:
+    async def drop_all(self, deposit: Deposit) -> None:
         """
         The customer has left.
         """
-        for key in list(self._of(customer)):
+        for key in list(self._of(deposit.key)):
             await self._replace(key)
 
     async def stop(self) -> None:
         """
         Give up what is not stored yet, and wait for what is being stored.
         """
-        for customer in list(self._puts):
-            await self.drop_all(customer)
+        for key in [key for each in self._puts.values() for key in each]:
+            await self._replace(key)
 
-    async def _take(self, key: _Key, stream: Stream) -> None:
-        customer = key.customer
-        self._leases.check(customer)
+    async def _take(self, key: _Key, customer: NodeId, deposit: Deposit, stream: Stream) -> None:
+        self._leases.check(deposit.payer)
         with self._transfers.one(customer):
-            put = await self._begin(key)
+            put = await self._begin(key, deposit)
             await put.receive(stream)
 
-    async def _begin(self, key: _Key) -> Put:
-        customer = key.customer
+    async def _begin(self, key: _Key, deposit: Deposit) -> Put:
         waiting = self._coming.setdefault(key, [])
         try:
             await self._replace(key)
-            if len(self._of(customer)) >= WAITING_LIMIT:
+            if len(self._of(key.deposit)) >= WAITING_LIMIT:
                 raise Full(f"{WAITING_LIMIT} pieces wait for their commit already")
-            writer = self._store.writer(customer, key.version, key.number)
-            put = Put(self._desk, customer, key.version, key.number, writer, self._space.reservation(customer))
-            self._puts.setdefault(customer, {})[key] = put
+            writer = self._store.writer(key.deposit, key.version, key.number)
+            reservation = self._space.reservation(deposit.payer)
+            put = Put(self._desk, deposit, key.version, key.number, writer, reservation)
+            self._puts.setdefault(key.deposit, {})[key] = put
             put.ended.addBoth(lambda _: self._forget(key, put))
         finally:
             if self._coming.get(key) is waiting:
@@ -151,19 +154,19 @@ class Puts:
         return put
 
     async def _replace(self, key: _Key) -> None:
-        while (old := self._of(key.customer).get(key)) is not None:
+        while (old := self._of(key.deposit).get(key)) is not None:
             old.replace()
             await old.finished()
 
     def _forget(self, key: _Key, put: Put) -> None:
-        mine = self._of(key.customer)
+        mine = self._of(key.deposit)
         if mine.get(key) is put:
             del mine[key]
         if not mine:
-            self._puts.pop(key.customer, None)
+            self._puts.pop(key.deposit, None)
 
-    def _of(self, customer: NodeId) -> dict[_Key, Put]:
-        return self._puts.get(customer, {})
+    def _of(self, deposit: NodeId) -> dict[_Key, Put]:
+        return self._puts.get(deposit, {})
 
     async def _without_stream(self, key: _Key, manifest: Manifest) -> PieceStored:
         row = await self._ledger.piece(*key)
@@ -172,6 +175,21 @@ class Puts:
         if row.root != manifest.roots[key.number]:
             raise Conflict("another piece is stored under this version and index")
         return PieceStored(row.root, row.size)
+
+
+def _verified(question: PieceCommit, deposit: Deposit, document_of: Callable[[NodeId], Document | None]) -> Manifest:
+    """
+    The manifest, signed by who it names: the customer himself, or any member of the share. When a member brings that of
+    another one, whose identity is not known here, nobody but its readers can check it: they always do.
+    """
+    signed = SignedManifest.parse(question.manifest)
+    shared = deposit.key != deposit.payer
+    document = document_of(NodeId(signed.manifest.owner) if shared else deposit.payer)
+    if document is not None:
+        return signed.verify(document.public)
+    if shared:
+        return signed.manifest
+    raise NotFound("the identity of the customer is not known")
 
 
 def _check(manifest: Manifest, question: PieceCommit) -> None:

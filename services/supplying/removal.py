@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred
 
-from bitdust_node.identity.names import NodeId
 from bitdust_node.threads import Workers
 from bitdust_node.waiting import shielded
+from services.supplying.deposits import Deposit
 from services.supplying.ledger import Ledger, Removed
 from services.supplying.space import Space
 from services.supplying.store import PieceStore
@@ -23,11 +23,11 @@ class Removal:
         self._ledger, self._store, self._space, self._workers = ledger, store, space, workers
         self._going: dict[str, list[Deferred[None]]] = {}
 
-    async def remove(self, customer: NodeId, versions: list[bytes] | None) -> Removed:
+    async def remove(self, deposit: Deposit, versions: list[bytes] | None) -> Removed:
         """
         Remove all pieces of these versions (None: of all).
         """
-        return await shielded(self._remove(customer, versions))
+        return await shielded(self._remove(deposit, versions))
 
     async def finish_old(self) -> None:
         """
@@ -44,9 +44,9 @@ class Removal:
             self._going[name].append(waiting)
             await waiting
 
-    async def _remove(self, customer: NodeId, versions: list[bytes] | None) -> Removed:
-        removed = await self._ledger.remove(customer, versions)
-        self._space.freed(customer, removed.freed)
+    async def _remove(self, deposit: Deposit, versions: list[bytes] | None) -> Removed:
+        removed = await self._ledger.remove(deposit.key, versions)
+        self._space.freed(deposit.payer, removed.freed)
         self._going.update((name, []) for name in removed.objects)
         try:
             await self._unlink(removed.objects)

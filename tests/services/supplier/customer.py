@@ -13,9 +13,10 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from bitdust_node.errors import BitDustError
+from bitdust_node.errors import BitDustError, NotFound
 from bitdust_node.identity.names import NodeId
 from bitdust_node.keys.rsa import PrivateKey
+from bitdust_node.membership.roster import Circle, Role
 from bitdust_node.pieces.batch import SegmentEncoder
 from bitdust_node.pieces.hashtree import root
 from bitdust_node.pieces.layout import PIECE_BLOCK
@@ -76,6 +77,8 @@ class Grid:
         self.test = test
         self.nodes: list[TestNode] = []
         self.keeping: Keeping
+        #: Who may do what in which share.
+        self.roles: dict[tuple[Circle, NodeId], Role] = {}
 
     @property
     def supplier(self) -> NodeId:
@@ -98,6 +101,7 @@ class Grid:
             node.events,
             node.clock,
             node.automats,
+            self._role,
         )
         await self.keeping.start()
         self.keeping.serve(node.router)
@@ -105,6 +109,11 @@ class Grid:
     async def close(self) -> None:
         self.keeping.withdraw(self.nodes[0].router)
         await self.keeping.stop()
+
+    async def _role(self, circle: Circle, peer: NodeId) -> Role:
+        if (circle, peer) not in self.roles:
+            raise NotFound("there is no such share or group")
+        return self.roles[circle, peer]
 
     def run(self, coroutine: Any) -> Any:
         """
@@ -144,22 +153,24 @@ class Grid:
     async def lease(self, needed: int = 10 * MEGABYTE, customer: int = 1) -> Any:
         return await self.ask(LEASE_REQUEST, LeaseQuestion(needed, 0, 4), customer)
 
-    async def put(self, made: Made, index: int = 0, piece: bytes | None = None, customer: int = 1) -> None:
-        name = PieceName(made.version, index)
+    async def put(
+        self, made: Made, index: int = 0, piece: bytes | None = None, customer: int = 1, circle: Circle | None = None
+    ) -> None:
+        name = PieceName(made.version, index, circle)
         stream = await self.nodes[customer].router.open_stream(self.supplier, PIECE_PUT, name)
         await stream.write(made.pieces[index] if piece is None else piece)
         stream.finish()
 
-    async def commit(self, made: Made, index: int = 0, customer: int = 1) -> PieceStored:
-        question = PieceCommit(made.version, index, made.packed)
+    async def commit(self, made: Made, index: int = 0, customer: int = 1, circle: Circle | None = None) -> PieceStored:
+        question = PieceCommit(made.version, index, made.packed, circle)
         answer: PieceStored = await self.ask(PIECE_COMMIT, question, customer)
         return answer
 
     async def store_piece(
-        self, made: Made, index: int = 0, piece: bytes | None = None, customer: int = 1
+        self, made: Made, index: int = 0, piece: bytes | None = None, customer: int = 1, circle: Circle | None = None
     ) -> PieceStored:
-        await self.put(made, index, piece, customer)
-        return await self.commit(made, index, customer)
+        await self.put(made, index, piece, customer, circle)
+        return await self.commit(made, index, customer, circle)
 
     async def get(self, question: PieceGet, customer: int = 1) -> tuple[list[bytes], bytes]:
         """Leaves and blocks."""
