@@ -20,7 +20,6 @@ from services.catalog.changes import Change, Changes, Gone, gone_items, gone_ver
 from services.catalog.departures import Departures
 from services.catalog.errands import Errands
 from services.catalog.journal import Journal, note_drops, note_put, note_removed, note_store
-from services.catalog.merging import settle
 from services.catalog.names import version_name
 from services.catalog.operations import Store, unpack
 from services.catalog.questions import Questions
@@ -37,6 +36,7 @@ from services.catalog.rows import (
 )
 from services.catalog.schema import MIGRATIONS, Item, Piece, PieceState, Version
 from services.catalog.shelf import Shelf
+from services.catalog.tree import settle
 
 T = TypeVar("T")
 
