@@ -21,6 +21,7 @@ from bitdust_node.events import Event, Events
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import NodeId, global_id_of
 from bitdust_node.identity.resolver import Resolver
+from bitdust_node.membership.roster import Circle, Role
 from bitdust_node.paths import DataFolder
 from bitdust_node.router.router import Router
 from bitdust_node.service import Service
@@ -35,6 +36,7 @@ from services.supplying.keeping import Keeping
 from services.supplying.leases import Lease
 from services.supplying.rejections import Rejections
 from services.supplying.report import donated_space, local_space
+from services.supplying.rosters import NONE, Rosters
 from services.supplying.space import Space
 from services.supplying.store import LocalFolder
 
@@ -81,6 +83,8 @@ class Supplier(Service):
         self._undo: list[Callable[[], object]] = []
         #: What is kept, while the service is on.
         self.keeping: Keeping | None = None
+        #: Who belongs to the shares and groups of customers, while the service is on.
+        self.rosters: Rosters | None = None
 
     async def start(self) -> None:
         self._tasks = Tasks("supplier")
@@ -95,10 +99,17 @@ class Supplier(Service):
             self._events,
             self._clock,
             self._automats,
+            self._role_of,
         )
         await self.keeping.start()
         await self._rejections.load()
+        leases, space = self.keeping.leases, self.keeping.space
+        path = self._folder.base / "rosters.db"
+        self.rosters = Rosters(path, leases, space, self._resolver, self._workers, self._clock)
+        await self.rosters.start()
+        leases.ended.append(self._forget_rosters)
         self.keeping.serve(self._router, self._rejections.welcome)
+        self.rosters.serve(self._router)
         await self._dht.attach(LAYER)
         self._undo = [
             self._config.watch("services/supplier/donated-space", self._donation_changed),
@@ -111,6 +122,10 @@ class Supplier(Service):
             undo()
         self._undo = []
         await self._tasks.stop()
+        rosters, self.rosters = self.rosters, None
+        if rosters is not None:
+            rosters.withdraw(self._router)
+            await rosters.stop()
         keeping, self.keeping = self.keeping, None
         if keeping is not None:
             keeping.withdraw(self._router)
@@ -250,6 +265,15 @@ class Supplier(Service):
     def _list(self) -> None:
         documents = [self._resolver.cached(lease.customer) for lease in self._active()]
         self._contact_list.put("customers", [document.idurl for document in documents if document is not None])
+
+    async def _role_of(self, circle: Circle, peer: NodeId) -> Role:
+        if self.rosters is None:
+            raise NotFound(NONE)
+        return await self.rosters.role_of(circle, peer)
+
+    def _forget_rosters(self, customer: NodeId) -> None:
+        if self.rosters is not None:
+            self._tasks.spawn("forget the rosters of a customer", self.rosters.forget(customer))
 
     def _donated(self) -> int:
         return self._config.bytes("services/supplier/donated-space")

@@ -1,5 +1,5 @@
 """
-What nodes say to each other about the rosters of shares and groups.
+What nodes say to each other about the rosters of shares and groups. docs/groups.md has the exchanges.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from bitdust_node.membership.roster import ROSTER_LIMIT, Circle
-from bitdust_node.wire.command import Command
+from bitdust_node.wire.command import Command, Nothing
 
 
 class RosterPut(msgspec.Struct, frozen=True, array_like=True):
@@ -41,3 +41,5 @@ class RosterAnswer(msgspec.Struct, frozen=True, array_like=True):
 
 ROSTER_PUT = Command("roster.put", RosterPut, RosterKept, limit=ROSTER_LIMIT + 1024)
 ROSTER_GET = Command("roster.get", RosterGet, RosterAnswer)
+#: To another member: there is a newer roster.
+ROSTER_NEWS = Command("roster.news", RosterPut, Nothing, limit=ROSTER_LIMIT + 1024)

@@ -4,7 +4,7 @@ All that keeps pieces for others, made when the service starts and given back wh
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 from twisted.logger import Logger
@@ -101,8 +101,6 @@ class Keeping:
         self._deposits = Deposits(role_of)
         #: Objects in the store that the books do not know; counted some time after the start.
         self.orphans = 0
-        #: Called when a lease was ended, by other books that keep something for customers.
-        self.further: list[Callable[[NodeId], Awaitable[None]]] = []
         self._document_of = document_of
         self._workers = workers
         self._tasks = Tasks("supplier")

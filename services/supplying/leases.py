@@ -76,6 +76,8 @@ class Lease:
     def report_ended(self) -> None:
         data = {"idurl": self.idurl, "ecc_map": ecc_map(self.suppliers)}
         self._leases.events.publish("existing-customer-terminated", data)
+        for forget in self._leases.ended:
+            forget(self.customer)
 
     def forget(self) -> None:
         self._leases.forget(self)
@@ -125,6 +127,8 @@ class Leases:
         self._idle_days = idle_days
         self._idurl_of = idurl_of
         self._leases: dict[NodeId, Lease] = {}
+        #: Called with each customer whose lease was ended, by the other books that keep something for him.
+        self.ended: list[Callable[[NodeId], object]] = []
         # one change at a time: what is promised in memory and what is in the ledger never part
         self._turn = DeferredLock()
 
@@ -226,6 +230,19 @@ class Leases:
         if lease is None or not lease.active:
             raise Refused("there is no lease in force: ask for one first")
         self.touch(customer)
+
+    def in_force(self, customer: NodeId) -> bool:
+        """
+        True if the customer has a lease now. Says nothing of whether he lives.
+        """
+        lease = self._leases.get(customer)
+        return lease is not None and lease.active
+
+    def known(self, customer: NodeId) -> bool:
+        """
+        True if the customer has a lease, in force or lapsed.
+        """
+        return customer in self._leases
 
     async def _patrol(self) -> int:
         now = self.clock.seconds()

@@ -75,6 +75,12 @@ class Space:
         self._filled += used - self.account(customer).used
         self._accounts[customer] = Account(granted, used)
 
+    def found(self, customer: NodeId, size: int) -> None:
+        """
+        Bytes that are stored elsewhere than in the ledger, as their own book says at the start.
+        """
+        self._move(customer, used=size)
+
     def grant(self, customer: NodeId, needed: int) -> int:
         """
         Promise so many bytes in total and answer what was promised before. `Full` when they are not there; what a
