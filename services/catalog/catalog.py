@@ -20,13 +20,12 @@ from services.catalog.changes import Change, Changes, Gone, gone_items, gone_ver
 from services.catalog.departures import Departures
 from services.catalog.errands import Errands
 from services.catalog.journal import Journal, note_drops, note_put, note_removed, note_store
-from services.catalog.names import version_name
 from services.catalog.operations import Store, unpack
 from services.catalog.questions import Questions
 from services.catalog.renewals import Renewals
 from services.catalog.rows import (
     PIECE,
-    VERSION,
+    begin_version,
     bury,
     count_missing,
     insert,
@@ -180,16 +179,7 @@ class Catalog(Questions):
         def change(c: sqlite3.Connection) -> Version:
             if c.execute("SELECT 1 FROM items WHERE id = ?", (item.id,)).fetchone() is None:
                 raise NotFound(f"{item.path} was deleted")
-            counter = 0
-            while c.execute(
-                "SELECT 1 FROM versions WHERE item = ? AND name = ?", (item.id, version_name(now, counter))
-            ).fetchone():
-                counter += 1
-            made = Version(version, item.id, version_name(now, counter), now, "uploading", kind, -1, k, m, 0, None)
-            c.execute(
-                f"INSERT INTO versions ({VERSION}) VALUES ({', '.join('?' * 11)})",
-                [getattr(made, name) for name in VERSION.split(", ")],
-            )
+            made = begin_version(c, item.id, version, kind, k, m, now)
             c.executemany(
                 f"INSERT INTO pieces ({PIECE}) VALUES (?,?,?,?,?,?)", [piece_row(piece) for piece in receivers]
             )

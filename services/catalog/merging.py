@@ -12,8 +12,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from services.catalog.operations import Drop, Held, Operation, Put, Remove, Stamp, Store
+from services.catalog.operations import Drop, Held, Listed, Operation, Pack, Put, Remove, Stamp, Store
+from services.catalog.pack_rows import add_entries, entries_in, let_go, packs_item, place
 from services.catalog.rows import bury, count_missing
+from services.catalog.schema import Place
 from services.catalog.tree import IMPLIED, ensure, give_name, settle
 
 
@@ -27,6 +29,8 @@ def apply(c: sqlite3.Connection, operation: Operation, now: float) -> None:
         _remove(c, operation)
     elif isinstance(operation, Store):
         _store(c, operation)
+    elif isinstance(operation, Pack):
+        _pack(c, operation)
     else:
         _drop(c, operation, now)
 
@@ -75,23 +79,61 @@ def _remove(c: sqlite3.Connection, remove: Remove) -> None:
 
 
 def _store(c: sqlite3.Connection, store: Store) -> None:
-    if c.execute("SELECT 1 FROM dropped WHERE version = ?", (store.version,)).fetchone():
+    new = _is_new(c, store)
+    if new is None:
         return
-    stamp = (store.stamp.clock, store.stamp.log)
-    known = c.execute("SELECT clock, log, state FROM versions WHERE id = ?", (store.version,)).fetchone()
-    if known is not None and (known[2] != "ready" or (known[0], bytes(known[1])) >= stamp):
-        return
-    if known is None:
+    if new:
         kind = "dir" if store.kind == "folder" else "file"
         item = ensure(c, store.alias, store.path, store.path_id, store.created, kind)
         c.execute(
-            "INSERT INTO versions (id, item, name, created, state, kind, size, k, m, missing)"
-            " VALUES (?, ?, ?, ?, 'ready', ?, ?, ?, ?, ?)",
-            (store.version, item.id, store.version.hex(), store.created, store.kind, store.size, store.k, store.m, 0),
+            "INSERT INTO versions (id, item, name, created, state, kind, size, k, m, missing, pack)"
+            " VALUES (?, ?, ?, ?, 'ready', ?, ?, ?, ?, 0, ?)",
+            (
+                *(store.version, item.id, store.version.hex(), store.created, store.kind, store.size),
+                *(store.k, store.m, b"" if store.packed else None),
+            ),
         )
         give_name(c, item.id, store.version, store.name, store.created)
         settle(c, item.id)
-    c.execute("UPDATE versions SET clock = ?, log = ? WHERE id = ?", (*stamp, store.version))
+    if store.packed:
+        c.execute(
+            "UPDATE versions SET clock = ?, log = ? WHERE id = ?", (store.stamp.clock, store.stamp.log, store.version)
+        )
+        place(c, [store.version])
+    else:
+        _hold(c, store)
+
+
+def _pack(c: sqlite3.Connection, pack: Pack) -> None:
+    new = _is_new(c, pack)
+    if new is None:
+        return
+    if new:
+        c.execute(
+            "INSERT INTO versions (id, item, name, created, state, kind, size, k, m, missing)"
+            " VALUES (?, ?, ?, ?, 'ready', 'pack', ?, ?, ?, 0)",
+            (pack.version, packs_item(c), pack.version.hex(), pack.created, pack.size, pack.k, pack.m),
+        )
+        add_entries(c, pack.version, [Place(one.entry, one.start, one.length) for one in pack.entries])
+    _hold(c, pack)
+
+
+def _is_new(c: sqlite3.Connection, told: Store | Pack) -> bool | None:
+    """True for a version that nobody has told of; None if what is told of it is of no interest any more."""
+    if c.execute("SELECT 1 FROM dropped WHERE version = ?", (told.version,)).fetchone():
+        return None
+    known = c.execute("SELECT clock, log, state FROM versions WHERE id = ?", (told.version,)).fetchone()
+    if known is None:
+        return True
+    newer = known[2] == "ready" and (known[0], bytes(known[1])) < (told.stamp.clock, told.stamp.log)
+    return False if newer else None
+
+
+def _hold(c: sqlite3.Connection, store: Store | Pack) -> None:
+    """Who keeps the pieces, as of the operation."""
+    c.execute(
+        "UPDATE versions SET clock = ?, log = ? WHERE id = ?", (store.stamp.clock, store.stamp.log, store.version)
+    )
     c.execute("DELETE FROM pieces WHERE version = ?", (store.version,))
     c.executemany(
         "INSERT OR REPLACE INTO pieces (version, number, node_id, idurl, size, state) VALUES (?,?,?,?,?,?)",
@@ -108,10 +150,14 @@ def _drop(c: sqlite3.Connection, drop: Drop, now: float) -> None:
     note_dropped(c, drop.versions)
     # whoever has deleted them may have died before the suppliers heard of it
     bury(c, drop.versions, now)
+    # packs that are empty now are left to who has told of this, or to the upkeep: here nothing is written down
+    let_go(c, drop.versions)
     for version in drop.versions:
-        row = c.execute("DELETE FROM versions WHERE id = ? RETURNING item", (version,)).fetchone()
-        if row is not None:
+        inside = entries_in(c, version)
+        row = c.execute("DELETE FROM versions WHERE id = ? RETURNING item, kind", (version,)).fetchone()
+        if row is not None and row[1] != "pack":
             settle(c, int(row[0]))
+        place(c, inside)
 
 
 def _removed(c: sqlite3.Connection, alias: str, path: str, stamp: Stamp) -> bool:
@@ -145,23 +191,28 @@ def state(c: sqlite3.Connection, stamp: Stamp) -> Iterator[Operation]:
         yield Drop(dropped[start : start + 1000])
 
 
-def stored(c: sqlite3.Connection, version: bytes, stamp: Stamp) -> Store | None:
+def stored(c: sqlite3.Connection, version: bytes, stamp: Stamp) -> Store | Pack | None:
     """
     What is to be told of a version now; None while it is not stored.
     """
     row = c.execute(
         "SELECT items.alias, items.path, items.path_id, versions.name, versions.created, versions.kind, versions.size,"
-        " versions.k, versions.m FROM versions JOIN items ON items.id = versions.item"
+        " versions.k, versions.m, versions.pack FROM versions JOIN items ON items.id = versions.item"
         " WHERE versions.id = ? AND versions.state = 'ready'",
         (version,),
     ).fetchone()
     if row is None:
         return None
-    alias, path, path_id, name, created, kind, size, k, m = row
+    alias, path, path_id, name, created, kind, size, k, m, pack = row
     pieces = c.execute(
         "SELECT number, node_id, idurl, state, size FROM pieces WHERE version = ? AND state <> 'lost' ORDER BY number",
         (version,),
     ).fetchall()
     piece = max((int(one[4]) for one in pieces), default=0)
     holders = [Held(one[0], one[1], one[2], one[3] in ("stored", "leaving")) for one in pieces]
-    return Store(stamp, alias, path, path_id, version, name, created, kind, max(size, 0), k, m, piece, holders)
+    if kind == "pack":
+        rows = c.execute("SELECT entry, start, length FROM entries WHERE pack = ? ORDER BY start", (version,))
+        entries = [Listed(bytes(entry), start, length) for entry, start, length in rows]
+        return Pack(stamp, version, created, max(size, 0), k, m, piece, holders, entries)
+    packed = pack is not None
+    return Store(stamp, alias, path, path_id, version, name, created, kind, max(size, 0), k, m, piece, holders, packed)

@@ -15,6 +15,8 @@ from bitdust_node.errors import Invalid
 
 #: Versions that one `Drop` may name.
 DROP_LIMIT = 1000
+#: Entries that one `Pack` may have.
+ENTRIES_LIMIT = 1000
 
 LOG_BYTES = 5
 
@@ -77,7 +79,8 @@ class Store(msgspec.Struct, frozen=True, array_like=True, tag="s"):
     """
     A version is stored, with these holders; a later one tells of other holders.
 
-    kind: `file` or `folder`. size: bytes of plaintext. piece: bytes of each piece.
+    kind: `file` or `folder`. size: bytes of plaintext. piece: bytes of each piece. packed: its bytes are in a pack, and
+    who holds that is told with the pack.
     """
 
     stamp: Stamp
@@ -93,17 +96,45 @@ class Store(msgspec.Struct, frozen=True, array_like=True, tag="s"):
     m: Annotated[int, Meta(ge=1, le=256)]
     piece: Size
     holders: Annotated[list[Held], Meta(max_length=256)]
+    packed: bool = False
+
+
+class Listed(msgspec.Struct, frozen=True, array_like=True):
+    """
+    The bytes of a version are in a pack, `length` of them from byte `start` on.
+    """
+
+    entry: VersionId
+    start: Size
+    length: Size
+
+
+class Pack(msgspec.Struct, frozen=True, array_like=True, tag="k"):
+    """
+    A version of no item that keeps the bytes of others is stored, with these holders; a later one tells of other
+    holders. Which entries a pack has never changes: those that were dropped need not be named again.
+    """
+
+    stamp: Stamp
+    version: VersionId
+    created: float
+    size: Size
+    k: Annotated[int, Meta(ge=1, le=256)]
+    m: Annotated[int, Meta(ge=1, le=256)]
+    piece: Size
+    holders: Annotated[list[Held], Meta(max_length=256)]
+    entries: Annotated[list[Listed], Meta(max_length=ENTRIES_LIMIT)]
 
 
 class Drop(msgspec.Struct, frozen=True, array_like=True, tag="d"):
     """
-    Versions were deleted, for ever.
+    Versions or packs were deleted, for ever.
     """
 
     versions: Annotated[list[VersionId], Meta(max_length=DROP_LIMIT)]
 
 
-Operation = Put | Remove | Store | Drop
+Operation = Put | Remove | Store | Pack | Drop
 
 _decoder: msgspec.msgpack.Decoder[Operation] = msgspec.msgpack.Decoder(Operation)
 
@@ -120,7 +151,7 @@ def unpack(data: bytes) -> Operation:
         operation = _decoder.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Invalid(f"not an operation of a catalog: {str(error)[:200]}") from None
-    if not isinstance(operation, Drop):
+    if not isinstance(operation, Drop | Pack):
         _check_path(operation.path)
     return operation
 

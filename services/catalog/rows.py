@@ -11,14 +11,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bitdust_node.errors import Conflict, Invalid
-from services.catalog.names import is_path_id
-from services.catalog.schema import Item, Piece
+from services.catalog.names import is_path_id, version_name
+from services.catalog.schema import Item, Piece, Version
 
 #: Rows that one question may bring into memory.
 PAGE = 1000
 
 ITEM = "id, alias, path, path_id, kind, created, children"
-VERSION = "id, item, name, created, state, kind, size, k, m, missing, manifest"
+VERSION = "id, item, name, created, state, kind, size, k, m, missing, manifest, pack"
 PIECE = "version, number, node_id, idurl, size, state"
 TASK = "id, kind, item, version, local_path, temporary, created"
 
@@ -53,6 +53,24 @@ def insert(
         (alias, path, path_id, parent, kind, now),
     )
     return Item(cursor.lastrowid or 0, alias, path, path_id, kind, now, 0)
+
+
+def begin_version(
+    c: sqlite3.Connection, item: int, version: bytes, kind: str, k: int, m: int, now: float, pack: bytes | None = None
+) -> Version:
+    """A version of an item under a free name, which is being uploaded. pack: empty for one that will be in a pack."""
+    counter = 0
+    while c.execute(
+        "SELECT 1 FROM versions WHERE item = ? AND name = ?", (item, version_name(now, counter))
+    ).fetchone():
+        counter += 1
+    made = Version(version, item, version_name(now, counter), now, "uploading", kind, -1, k, m, 0, None, pack)
+    names = VERSION.split(", ")
+    c.execute(
+        f"INSERT INTO versions ({VERSION}) VALUES ({marks(names)})",
+        [getattr(made, name) for name in names],
+    )
+    return made
 
 
 def next_number(c: sqlite3.Connection, alias: str, parent: str) -> int:

@@ -133,6 +133,26 @@ MIGRATIONS = (
         PRIMARY KEY (id, node_id)
     ) WITHOUT ROWID;
     """,
+    # pack: where the bytes of a version are that has no pieces of its own; empty while that is not known. live: of a
+    # pack, the bytes that are still needed.
+    """
+    ALTER TABLE versions ADD COLUMN pack BLOB;
+    ALTER TABLE versions ADD COLUMN live INTEGER NOT NULL DEFAULT 0;
+    DROP INDEX versions_bare;
+    CREATE INDEX versions_bare ON versions (id) WHERE manifest IS NULL AND state = 'ready' AND pack IS NULL;
+    CREATE INDEX versions_pack ON versions (pack) WHERE pack IS NOT NULL;
+    CREATE INDEX packs ON versions (id) WHERE kind = 'pack';
+    CREATE INDEX packs_wasted ON versions (id) WHERE kind = 'pack' AND state = 'ready' AND live * 2 < size;
+
+    CREATE TABLE entries (
+        pack BLOB NOT NULL REFERENCES versions (id) ON DELETE CASCADE,
+        entry BLOB NOT NULL,
+        start INTEGER NOT NULL,
+        length INTEGER NOT NULL,
+        PRIMARY KEY (pack, entry)
+    ) WITHOUT ROWID;
+    CREATE INDEX entries_entry ON entries (entry);
+    """,
 )
 
 #: What is known of a piece: `sent` names who gets it, `stored` that he acknowledged it, `leaving` that he has it but is
@@ -167,7 +187,8 @@ class Version:
     One state of an item.
 
     id: what suppliers know it by. name: what users know it by, e.g. `F20261121035410PM`. state: `uploading` or `ready`.
-    kind: `file` or `folder`. size: bytes of plaintext, -1 while that is unknown. missing: pieces without a holder.
+    kind: `file`, `folder` or `pack`. size: bytes of plaintext, -1 while that is unknown. missing: pieces without a
+    holder. pack: where its bytes are, if it has no pieces of its own; empty while that is not known.
     """
 
     id: bytes
@@ -181,6 +202,18 @@ class Version:
     m: int
     missing: int
     manifest: bytes | None
+    pack: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """
+    Where an entry is in a pack: `length` bytes from byte `start` on, its head among them.
+    """
+
+    entry: bytes
+    start: int
+    length: int
 
 
 @dataclass(frozen=True)
