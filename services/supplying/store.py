@@ -55,7 +55,7 @@ class PieceWriter(Protocol):
 
 class PieceStore(Protocol):
     """
-    Pieces by name.
+    Pieces by name. A store that can not be asked now raises `Unavailable`, and never says `NotFound` for that.
     """
 
     def writer(self, owner: NodeId, version: bytes, index: int) -> PieceWriter:
@@ -70,8 +70,8 @@ class PieceStore(Protocol):
     def read(self, name: str, offset: int, length: int) -> bytes:
         """Bytes of the blocks, fewer at the end; `NotFound`."""
 
-    def delete(self, name: str) -> bool:
-        """Remove a piece; False when it was not there."""
+    def delete(self, name: str) -> None:
+        """Remove a piece; harmless when it is not there."""
 
     def names(self) -> Iterator[str]:
         """All pieces."""
@@ -79,11 +79,11 @@ class PieceStore(Protocol):
     def clean(self) -> int:
         """Remove what earlier runs have left unfinished; how many there were."""
 
-    def free(self) -> int:
-        """Bytes that may still be written."""
-
     def size(self) -> int:
-        """Bytes that all pieces take on the disk."""
+        """Bytes that all pieces take."""
+
+    def close(self) -> None:
+        """Nothing more is asked."""
 
 
 class LocalFolder:
@@ -123,12 +123,8 @@ class LocalFolder:
             os.close(file)
         return data
 
-    def delete(self, name: str) -> bool:
-        try:
-            self.path(name).unlink()
-        except FileNotFoundError:
-            return False
-        return True
+    def delete(self, name: str) -> None:
+        self.path(name).unlink(missing_ok=True)
 
     def names(self) -> Iterator[str]:
         for entry in self._entries():
@@ -145,12 +141,18 @@ class LocalFolder:
         return removed
 
     def free(self) -> int:
+        """
+        Bytes that may still be written.
+        """
         disk = os.statvfs(self._folder)
         margin = min(self._margin, disk.f_blocks * disk.f_frsize // DISK_MARGIN_PART)
         return disk.f_bavail * disk.f_frsize - margin
 
     def size(self) -> int:
         return sum(entry.stat().st_size for entry in self._entries())
+
+    def close(self) -> None:
+        """Nothing is open between two calls."""
 
     def path(self, name: str) -> Path:
         """
@@ -232,7 +234,7 @@ class _FileWriter:
             sync_folder(self._path.parent)
         except OSError as error:
             self.discard()
-            raise _ours(error) from error
+            raise full_disk(error) from error
 
     def discard(self) -> None:
         self._ended = True
@@ -257,7 +259,7 @@ class _FileWriter:
             self._write_back()
         except (OSError, Full) as error:
             self.discard()
-            raise _ours(error) from error
+            raise full_disk(error) from error
 
     def _write_back(self) -> None:
         """Let the disk begin now, so that the wait for it at the end is short. Linux does so when it is told this."""
@@ -272,7 +274,10 @@ class _FileWriter:
             os.close(file)
 
 
-def _ours(error: OSError | Full) -> Exception:
+def full_disk(error: OSError | Full) -> Exception:
+    """
+    `Full` for an error that means it, else the error itself.
+    """
     if isinstance(error, OSError) and error.errno in _NO_ROOM:
         return Full("the disk of the supplier has no room left")
     return error
