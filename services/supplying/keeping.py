@@ -129,7 +129,9 @@ class Keeping:
         if unfinished:
             self.log.info("removed {count} pieces that were not complete", count=unfinished)
         await self._removal.finish_old()
-        await self.leases.load()
+        for customer in await self.leases.load():
+            # the process was stopped after the lease was ended, and before all that was kept under it was removed
+            await self._remove_all(customer)
         self._tasks.spawn("count objects without a row", self._count_orphans())
 
     async def stop(self) -> None:
@@ -167,6 +169,10 @@ class Keeping:
         End a lease and remove what was kept; how many bytes that were.
         """
         await self.leases.cancel(customer)
+        return await self._remove_all(customer)
+
+    async def _remove_all(self, customer: NodeId) -> int:
+        """All that is kept at the cost of a customer; how many bytes that were."""
         deposits = [Deposit.own(customer), *(Deposit(key, customer) for key in await self.ledger.paid_by(customer))]
         freed = 0
         for deposit in deposits:

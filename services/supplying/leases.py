@@ -139,9 +139,9 @@ class Leases:
     def __len__(self) -> int:
         return len(self._leases)
 
-    async def load(self) -> None:
+    async def load(self) -> list[NodeId]:
         """
-        Take up what the ledger says.
+        Take up what the ledger says. Answers who fills space and has no lease, as it was ended.
         """
         used = await self._ledger.used()
         for row in await self._ledger.leases():
@@ -151,6 +151,7 @@ class Leases:
             lease.machine.feed(Input.REMEMBER_LAPSED if row.lapsed else Input.REMEMBER)
         for customer, size in used.items():
             self.space.load(customer, 0, size)
+        return list(used)
 
     def close(self) -> None:
         for lease in self._leases.values():
