@@ -18,9 +18,11 @@ from bitdust_node.threads import Workers
 from services.catalog.batches import Read
 from services.catalog.changes import Change, Changes, Gone, gone_items, gone_versions
 from services.catalog.departures import Departures
+from services.catalog.dropping import drop, outdated
 from services.catalog.errands import Errands
 from services.catalog.journal import Journal, note_drops, note_put, note_removed, note_store
 from services.catalog.operations import Store, unpack
+from services.catalog.packs import Packs
 from services.catalog.questions import Questions
 from services.catalog.renewals import Renewals
 from services.catalog.rows import (
@@ -60,6 +62,8 @@ class Catalog(Questions):
         self.changes = Changes()
         #: Pieces that are being made anew.
         self.renewals = Renewals(self._database, self._bury, self.changes, clock)
+        #: Small files that are stored together.
+        self.packs = Packs(self._database, self._bury, self.changes, clock)
         #: Grows with every change; clients compare it.
         self.revision = 0
 
@@ -141,9 +145,8 @@ class Catalog(Questions):
                     below,
                 )
             ]
-            bury(c, versions, now)
             note_removed(c, item.alias, item.path, now)
-            note_drops(c, versions)
+            drop(c, versions, now)
             c.execute(f"DELETE FROM items WHERE {scope}", below)
             c.execute(
                 "UPDATE items SET children = children - 1 WHERE alias = ? AND path_id = ?",
@@ -224,17 +227,9 @@ class Catalog(Questions):
             count_missing(c, version)
             c.execute("DELETE FROM tasks WHERE id = ?", (task,))
             note_store(c, version, now)
-            if keep:
-                old = (
-                    "SELECT id FROM versions WHERE item = (SELECT item FROM versions WHERE id = ?) AND state = 'ready'"
-                )
-                rows = c.execute(
-                    f"{old} ORDER BY created DESC, name DESC LIMIT -1 OFFSET ?", (version, keep)
-                ).fetchall()
-                gone[:] = gone_versions(c, [row[0] for row in rows]) if self.changes.heard else ()
-                bury(c, [row[0] for row in rows], now)
-                note_drops(c, [row[0] for row in rows])
-                c.executemany("DELETE FROM versions WHERE id = ?", rows)
+            old = outdated(c, version, keep)
+            gone[:] = gone_versions(c, old) if self.changes.heard else ()
+            drop(c, old, now)
 
         await self._bury(change)
         self.changes.tell(Change(versions=(version,), gone=gone))
@@ -263,9 +258,8 @@ class Catalog(Questions):
 
         def change(c: sqlite3.Connection) -> None:
             gone[:] = gone_versions(c, [version]) if self.changes.heard else ()
-            bury(c, [version], now)
-            note_drops(c, [version])
-            row = c.execute("DELETE FROM versions WHERE id = ? RETURNING item", (version,)).fetchone()
+            row = c.execute("SELECT item FROM versions WHERE id = ?", (version,)).fetchone()
+            drop(c, [version], now)
             c.execute("DELETE FROM tasks WHERE id = ?", (task,))
             if row is not None:
                 settle(c, int(row[0]))

@@ -90,8 +90,9 @@ class Questions:
 
     async def pieces(self, versions: Sequence[bytes]) -> dict[bytes, list[Piece]]:
         """
-        The pieces of versions, in order of number.
+        The pieces of versions, in order of number; of one that is in a pack, those of the pack.
         """
+        inside = f"SELECT v.id, {', '.join(f'p.{name}' for name in PIECE.split(', '))} FROM versions v"
 
         def look(c: sqlite3.Connection) -> dict[bytes, list[Piece]]:
             found: dict[bytes, list[Piece]] = {version: [] for version in versions}
@@ -100,6 +101,9 @@ class Questions:
                 for row in c.execute(query, part):
                     piece = Piece(*row)
                     found[piece.version].append(piece)
+                query = f"{inside} JOIN pieces p ON p.version = v.pack WHERE v.id IN ({marks(part)}) ORDER BY p.number"
+                for version, *row in c.execute(query, part):
+                    found[version].append(Piece(*row))
             return found
 
         return await self._database.read(look)
@@ -124,15 +128,18 @@ class Questions:
         """
         Some versions whose manifest is not known here, and who holds their pieces, in order of id.
         """
-        query = "SELECT id FROM versions WHERE manifest IS NULL AND state = 'ready' AND id > ? ORDER BY id LIMIT 200"
+        bare = "manifest IS NULL AND state = 'ready' AND pack IS NULL"
+        query = f"SELECT id FROM versions WHERE {bare} AND id > ? ORDER BY id LIMIT 200"
         rows = await self._database.read(lambda c: [bytes(row[0]) for row in c.execute(query, (after,))])
         return list((await self.pieces(rows)).items())
 
     async def coded_otherwise(self, m: int, after: bytes, limit: int = PAGE) -> list[Version]:
         """
-        Versions that are ready and have another number of pieces, in the order of their ids, behind `after`.
+        Versions that are ready and have another number of pieces, in the order of their ids, behind `after`; packs are
+        not among them.
         """
-        query = f"SELECT {VERSION} FROM versions WHERE id > ? AND m <> ? AND state = 'ready' ORDER BY id LIMIT ?"
+        other = "m <> ? AND state = 'ready' AND pack IS NULL AND kind <> 'pack'"
+        query = f"SELECT {VERSION} FROM versions WHERE id > ? AND {other} ORDER BY id LIMIT ?"
         return await self._database.read(lambda c: [Version(*row) for row in c.execute(query, (after, m, limit))])
 
     async def is_long(self, batches: int) -> bool:
