@@ -3,7 +3,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from bitdust_node.errors import Conflict, Corrupt, Full, Invalid, NotFound, Refused
+from bitdust_node.errors import Conflict, Corrupt, Full, Invalid, NotFound, NotServed, Refused
 from bitdust_node.pieces.hashtree import check_blocks, check_leaves
 from bitdust_node.pieces.layout import PIECE_BLOCK
 from bitdust_node.wire.command import Nothing
@@ -207,7 +207,7 @@ class Keep(TestCase):
     def test_withdrawn_service_is_unavailable(self) -> None:
         grid = self.grid
         grid.keeping.withdraw(grid.nodes[0].router)
-        grid.fails(NotFound, grid.lease())
+        grid.fails(NotServed, grid.lease())
 
 
 class LeaseLife(TestCase):
