@@ -16,8 +16,9 @@ from bitdust_node.keys.rsa import PrivateKey
 from bitdust_node.pieces.batch import SegmentDecoder, SegmentEncoder
 from bitdust_node.pieces.hashtree import root
 from bitdust_node.pieces.layout import Layout
-from bitdust_node.pieces.manifest import Manifest, unwrap_key, verify_manifest, wrap_key
+from bitdust_node.pieces.manifest import Manifest
 from bitdust_node.pieces.seal import KEY_BYTES, VERSION_BYTES, Sealer
+from bitdust_node.pieces.signet import Signet
 from services.catalog.operations import LOG_BYTES
 
 #: Kinds of objects.
@@ -74,7 +75,7 @@ class Names:
         return Name(plain[4], plain[5:end], int.from_bytes(plain[end:], "big"))
 
 
-def seal_object(key: PrivateKey, version: bytes, plain: bytes, created: int) -> tuple[bytes, bytes]:
+def seal_object(signet: Signet, version: bytes, plain: bytes, created: int) -> tuple[bytes, bytes]:
     """
     The packed manifest and the one piece. Heavy: run it in a worker.
     """
@@ -83,38 +84,38 @@ def seal_object(key: PrivateKey, version: bytes, plain: bytes, created: int) -> 
     manifest = Manifest(
         format=1,
         version=version,
-        owner=key.public.node_id,
+        owner=signet.owner,
         k=_LAYOUT.k,
         m=_LAYOUT.m,
         block=_LAYOUT.block,
         length=len(plain),
         roots=[root(batch.leaves[0])],
-        wrapped_key=wrap_key(key.public, version, secret),
+        wrapped_key=signet.wrap(version, secret),
         sealed_meta=Sealer(secret, version).seal_meta(b""),
         backup_id="",
         created=created,
     )
-    return manifest.sign(key), batch.pieces[0]
+    return signet.sign(manifest), batch.pieces[0]
 
 
-def piece_bytes(key: PrivateKey, version: bytes, packed: bytes) -> int:
+def piece_bytes(signet: Signet, version: bytes, packed: bytes) -> int:
     """
     Bytes of the piece that a manifest of an object announces. Heavy. Raises `Corrupt` or `Invalid`.
     """
-    return _LAYOUT.piece_bytes(_checked(key, version, packed).length)
+    return _LAYOUT.piece_bytes(_checked(signet, version, packed).length)
 
 
-def open_object(key: PrivateKey, version: bytes, packed: bytes, piece: bytes) -> bytes:
+def open_object(signet: Signet, version: bytes, packed: bytes, piece: bytes) -> bytes:
     """
     What was sealed. Heavy: run it in a worker. Raises `Corrupt` or `Invalid`.
     """
-    manifest = _checked(key, version, packed)
-    secret = unwrap_key(key, manifest)
+    manifest = _checked(signet, version, packed)
+    secret = signet.unwrap(manifest)
     return bytes(SegmentDecoder(secret, version, manifest.k, manifest.m, manifest.length).decode(0, {0: piece}))
 
 
-def _checked(key: PrivateKey, version: bytes, packed: bytes) -> Manifest:
-    manifest = verify_manifest(packed, key.public)
+def _checked(signet: Signet, version: bytes, packed: bytes) -> Manifest:
+    manifest = signet.check(packed)
     if manifest.version != version or manifest.layout != _LAYOUT or manifest.length > OBJECT_LIMIT:
         raise Corrupt("the manifest is not that of the object")
     return manifest

@@ -16,7 +16,7 @@ from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError, Conflict, Corrupt
 from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
-from bitdust_node.pieces.manifest import verify_manifest
+from bitdust_node.pieces.signet import OwnSignet, Signet
 from bitdust_node.tasks import Tasks
 from bitdust_node.threads import Workers
 from bitdust_node.waiting import all_of, within
@@ -134,6 +134,10 @@ class Vault:
         self._tidied = False
         self.soon()
 
+    @property
+    def _signet(self) -> Signet:
+        return OwnSignet(self._me.key)
+
     def _begin(self) -> None:
         if self._running is not None:
             self._alarm.set(COLLECT)
@@ -204,7 +208,7 @@ class Vault:
         assert self._names is not None
         version = self._names.id_of(name)
         now = int(self._clock.seconds())
-        return Sealed(version, *await self._workers.run(seal_object, self._me.key, version, plain, now))
+        return Sealed(version, *await self._workers.run(seal_object, self._signet, version, plain, now))
 
     async def _push(self, link: SupplierLink) -> None:
         holder = Holder(link.node_id, link.hired.idurl)
@@ -294,12 +298,12 @@ class Vault:
         assert self._names is not None
         version = self._names.id_of(name)
         manifest = await self._motion.manifest(holder, version)
-        key = self._me.key
-        size = await self._workers.run(piece_bytes, key, version, manifest)
+        signet = self._signet
+        size = await self._workers.run(piece_bytes, signet, version, manifest)
         stream = await self._motion.get(holder, version, 0, 1)
         stream.finish()
         piece = await within(self._clock, OBJECT_TIME, stream.read_exactly(size), f"{holder.idurl}:")
-        return await self._workers.run(open_object, key, version, manifest, piece)
+        return await self._workers.run(open_object, signet, version, manifest, piece)
 
     async def _fill_manifests(self) -> bool:
         """
@@ -324,7 +328,7 @@ class Vault:
                 continue
             try:
                 packed = await self._motion.manifest(Holder(link.node_id, link.hired.idurl), version)
-                manifest = await self._workers.run(verify_manifest, packed, self._me.key.public)
+                manifest = await self._workers.run(self._signet.check, packed)
                 if manifest.version != version:
                     raise Corrupt("the manifest is that of another version")
                 await self._catalog.note_manifest(version, packed)

@@ -124,7 +124,7 @@ class Download(Job):
 
     def _open(self, packed: bytes) -> Opened:
         """In a worker: open the manifest, and the place for what comes."""
-        opened = Opened(packed, self.version.id, self._means.me.key)
+        opened = Opened(packed, self.version.id, self._means.signet)
         self._sink = sink_of(opened.meta, self.destination, Path(self.task.temporary))
         return opened
 

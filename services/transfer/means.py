@@ -11,6 +11,7 @@ from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
 from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
+from bitdust_node.pieces.signet import OwnSignet, Signet
 from bitdust_node.threads import Workers
 from services.catalog.catalog import Catalog
 from services.customer import Customer
@@ -36,6 +37,13 @@ class Means:
     ) -> None:
         self.me, self.workers, self.clock, self.events, self.automats = me, workers, clock, events, automats
         self.config, self.catalog, self.customer, self.motion = config, catalog, customer, motion
+
+    @property
+    def signet(self) -> Signet:
+        """
+        What versions are signed with, and who can open them.
+        """
+        return OwnSignet(self.me.key)
 
     @property
     def copies(self) -> int:

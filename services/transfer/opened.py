@@ -9,10 +9,10 @@ from collections.abc import Sequence
 import msgspec
 
 from bitdust_node.errors import BitDustError, Corrupt, Unavailable
-from bitdust_node.keys.rsa import PrivateKey
 from bitdust_node.pieces.batch import SegmentDecoder
-from bitdust_node.pieces.manifest import Manifest, unwrap_key, verify_manifest
+from bitdust_node.pieces.manifest import Manifest
 from bitdust_node.pieces.seal import Sealer
+from bitdust_node.pieces.signet import Signet
 from services.catalog.schema import Piece, Version
 from services.data_motion import Holder
 from services.transfer.means import Means, Meta
@@ -25,11 +25,11 @@ class Opened:
     A manifest that was checked and opened: all that is needed to read the version. Making one is heavy.
     """
 
-    def __init__(self, packed: bytes, version: bytes, key: PrivateKey) -> None:
-        self.manifest: Manifest = verify_manifest(packed, key.public)
+    def __init__(self, packed: bytes, version: bytes, signet: Signet) -> None:
+        self.manifest: Manifest = signet.check(packed)
         if self.manifest.version != version:
             raise Corrupt("the manifest belongs to another version")
-        secret = unwrap_key(key, self.manifest)
+        secret = signet.unwrap(self.manifest)
         try:
             self.meta = _META.decode(Sealer(secret, version).unseal_meta(self.manifest.sealed_meta))
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:

@@ -44,7 +44,7 @@ class VersionReader:
             raise NotFound(f"the item of version {version.name} is not in the catalog any more")
         pieces = await pieces_of(means, version)
         packed = await packed_manifest(means, version, pieces)
-        opened = await means.workers.run(Opened, packed, version.id, means.me.key)
+        opened = await means.workers.run(Opened, packed, version.id, means.signet)
         label = f"{means.key_id(item.alias)}:{item.path_id}/{version.name}"
         return cls(means, opened, pieces, label, item.path)
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import msgspec
 
 from bitdust_node.errors import Invalid
-from bitdust_node.keys.rsa import PrivateKey
 from bitdust_node.pieces.batch import Batch, SegmentEncoder, batch_segments
 from bitdust_node.pieces.hashtree import root
 from bitdust_node.pieces.layout import Layout
-from bitdust_node.pieces.manifest import Manifest, wrap_key
+from bitdust_node.pieces.manifest import Manifest
 from bitdust_node.pieces.seal import KEY_BYTES, Sealer
+from bitdust_node.pieces.signet import Signet
 from services.transfer.means import Meta
 from services.transfer.source import Source, open_source
 
@@ -28,8 +28,7 @@ class Signing:
     Who signs the manifest, and what it says besides. created: unix seconds.
     """
 
-    key: PrivateKey
-    owner: str
+    signet: Signet
     backup_id: str
     created: int
 
@@ -88,17 +87,19 @@ class SealPass:
 
     def _manifest(self, source: Source) -> bytes:
         meta = Meta(source.kind, os.fsencode(source.name), source.mode, source.mtime_ns)
-        return Manifest(
+        signet = self._signing.signet
+        manifest = Manifest(
             format=1,
             version=self.version,
-            owner=self._signing.owner,
+            owner=signet.owner,
             k=self.layout.k,
             m=self.layout.m,
             block=self.layout.block,
             length=self.length,
             roots=[root(kept[at : at + 32] for at in range(0, len(kept), 32)) for kept in map(bytes, self._leaves)],
-            wrapped_key=wrap_key(self._signing.key.public, self.version, self._key),
+            wrapped_key=signet.wrap(self.version, self._key),
             sealed_meta=Sealer(self._key, self.version).seal_meta(msgspec.msgpack.encode(meta)),
             backup_id=self._signing.backup_id,
             created=self._signing.created,
-        ).sign(self._signing.key)
+        )
+        return signet.sign(manifest)

@@ -196,7 +196,7 @@ class Upload(Job):
         self._version_id = version
         self._version = await means.catalog.add_version(self.item, version, kind, k, m, pieces)
         means.events.publish("backup-started", {"backup_id": self.backup_id})
-        signing = Signing(means.me.key, means.me.node_id, self.backup_id, int(means.clock.seconds()))
+        signing = Signing(means.signet, self.backup_id, int(means.clock.seconds()))
         self._pass = sealing = SealPass(Path(self.task.local_path), version, Layout(k, m), signing)
         try:
             stored = await self._pump(sealing, receivers)

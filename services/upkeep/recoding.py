@@ -18,12 +18,11 @@ from twisted.logger import Logger
 
 from bitdust_node.database import StateDb
 from bitdust_node.errors import BitDustError, Unavailable
-from bitdust_node.keys.rsa import PrivateKey
 from bitdust_node.pieces.batch import SegmentEncoder, batch_segments
 from bitdust_node.pieces.hashtree import HASH_BYTES, root
 from bitdust_node.pieces.layout import SCHEMES, Layout
-from bitdust_node.pieces.manifest import wrap_key
 from bitdust_node.pieces.seal import KEY_BYTES, VERSION_BYTES, Sealer
+from bitdust_node.pieces.signet import Signet
 from bitdust_node.waiting import sleep
 from services.catalog.schema import Item, Piece, Version
 from services.data_motion import Holder
@@ -50,9 +49,9 @@ class Resealing:
     Plaintext that comes in any parts, to the pieces of a new version. Heavy: all of it runs in workers.
     """
 
-    def __init__(self, opened: Opened, version: bytes, layout: Layout, key: PrivateKey, backup_id: str) -> None:
+    def __init__(self, opened: Opened, version: bytes, layout: Layout, signet: Signet, backup_id: str) -> None:
         self.layout = layout
-        self._opened, self._version, self._signer, self._backup_id = opened, version, key, backup_id
+        self._opened, self._version, self._signet, self._backup_id = opened, version, signet, backup_id
         self._key = secrets.token_bytes(KEY_BYTES)
         self._encoder = SegmentEncoder(self._key, version, layout.k, layout.m)
         self._leaves = [bytearray() for _ in range(layout.m)]
@@ -82,8 +81,9 @@ class Resealing:
         The packed, signed manifest, when all was taken.
         """
         old = self._opened.manifest
-        return msgspec.structs.replace(
+        manifest = msgspec.structs.replace(
             old,
+            owner=self._signet.owner,
             version=self._version,
             k=self.layout.k,
             m=self.layout.m,
@@ -92,10 +92,11 @@ class Resealing:
                 root(kept[at : at + HASH_BYTES] for at in range(0, len(kept), HASH_BYTES))
                 for kept in map(bytes, self._leaves)
             ],
-            wrapped_key=wrap_key(self._signer.public, self._version, self._key),
+            wrapped_key=self._signet.wrap(self._version, self._key),
             sealed_meta=Sealer(self._key, self._version).seal_meta(msgspec.msgpack.encode(self._opened.meta)),
             backup_id=self._backup_id,
-        ).sign(self._signer)
+        )
+        return self._signet.sign(manifest)
 
 
 class Recoding:
@@ -177,7 +178,7 @@ class Recoding:
 
     async def _recode(self, old: Version, packed: bytes, item: Item, layout: Layout) -> None:
         means, catalog = self._means, self._means.catalog
-        opened = await means.workers.run(Opened, packed, old.id, means.me.key)
+        opened = await means.workers.run(Opened, packed, old.id, means.signet)
         receivers = self._receivers(layout)
         await check_room(means.motion, receivers.values(), layout, opened.manifest.length)
         sources = [piece for piece in (await catalog.pieces([old.id]))[old.id] if piece.state in ("stored", "leaving")]
@@ -185,7 +186,7 @@ class Recoding:
         pieces = [Piece(name, at, to.node_id, to.idurl, 0, "sent") for at, to in receivers.items()]
         await catalog.add_version(item, name, old.kind, layout.k, layout.m, pieces, created=old.created)
         label = f"{means.key_id(item.alias)}:{item.path_id}/{old.name}"
-        resealing = Resealing(opened, name, layout, means.me.key, label)
+        resealing = Resealing(opened, name, layout, means.signet, label)
         try:
             manifest = await self._pump(resealing, opened, sources, receivers, name, label, item.path)
             await self._no_downloads(item)

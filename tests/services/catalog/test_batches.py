@@ -14,6 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust_node.errors import BitDustError, Corrupt, Invalid
 from bitdust_node.identity.device import DeviceKey, DeviceRecord
 from bitdust_node.paths import DataFolder
+from bitdust_node.pieces.signet import OwnSignet
 from bitdust_node.threads import InlineWorkers
 from bitdust_node.waiting import started
 from services.catalog.batches import UNPACKED_LIMIT, Batch, Read, read_batch, sign_batch
@@ -107,8 +108,8 @@ class BatchTest(SynchronousTestCase):
         self.assertIsNone(Names(test_key(2)).read(version))
         self.assertIsNone(names.read(b"short"))
         for plain in (b"", b"x" * 200_000):
-            manifest, piece = seal_object(test_key(1), version, plain, 1)
-            self.assertEqual(open_object(test_key(1), version, manifest, piece), plain)
+            manifest, piece = seal_object(OwnSignet(test_key(1)), version, plain, 1)
+            self.assertEqual(open_object(OwnSignet(test_key(1)), version, manifest, piece), plain)
             other = names.id_of(Name(BATCH, LOG, 8))
             for key, named, data in (
                 (test_key(2), version, piece),
@@ -117,4 +118,4 @@ class BatchTest(SynchronousTestCase):
                 (test_key(1), version, piece[:-1] + bytes([piece[-1] ^ 1])),
             ):
                 with self.assertRaises(BitDustError):
-                    open_object(key, named, manifest, data)
+                    open_object(OwnSignet(key), named, manifest, data)

@@ -12,6 +12,7 @@ from services.backup_db import BackupDb
 from services.backups import Backups
 from services.customer import Customer
 from services.rebuilding import Rebuilding
+from services.supplying.deposits import Deposit
 from services.transfer import source as source_module
 from tests.services.grid import GridCase, Member
 
@@ -218,7 +219,7 @@ class UploadAccidents(UploadCase):
         lost.node.die()
         self.until(lambda: len(self.customer.get(Customer).connected()) == 3)
         customer_id = self.customer.node.node_id
-        self.run_now(lost.services[0].keeping._removal.remove(customer_id, None))
+        self.run_now(lost.services[0].keeping._removal.remove(Deposit.own(customer_id), None))
         self.run_now(lost.node.start())
         self.until(lambda: stored_files(lost) == 1)
         self.until(lambda: self.info("x")["versions"][0]["delivered"] == "100%")
