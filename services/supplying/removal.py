@@ -58,9 +58,5 @@ class Removal:
 
     async def _unlink(self, names: list[str]) -> None:
         if names:
-            await self._workers.run(self._delete, names)
+            await self._workers.run(self._store.delete, *names)
             await self._ledger.removed(names)
-
-    def _delete(self, names: list[str]) -> None:
-        for name in names:
-            self._store.delete(name)

@@ -70,8 +70,8 @@ class PieceStore(Protocol):
     def read(self, name: str, offset: int, length: int) -> bytes:
         """Bytes of the blocks, fewer at the end; `NotFound`."""
 
-    def delete(self, name: str) -> None:
-        """Remove a piece; harmless when it is not there."""
+    def delete(self, *names: str) -> None:
+        """Remove pieces, for ever also if the power is cut; harmless when they are not there."""
 
     def names(self) -> Iterator[str]:
         """All pieces."""
@@ -123,8 +123,14 @@ class LocalFolder:
             os.close(file)
         return data
 
-    def delete(self, name: str) -> None:
-        self.path(name).unlink(missing_ok=True)
+    def delete(self, *names: str) -> None:
+        paths = [self.path(name) for name in names]
+        for path in paths:
+            path.unlink(missing_ok=True)
+        # after all of them: the first wait for the disk is then nearly the only one
+        for folder in {path.parent for path in paths}:
+            if folder.is_dir():
+                sync_folder(folder)
 
     def names(self) -> Iterator[str]:
         for entry in self._entries():
