@@ -167,6 +167,15 @@ FIELDS: Mapping[str, Fields] = {
     "shared-list-files-received": _has(customer_idurl=str, new_items=int),
     "group-connected": _GROUP,
     "group-disconnected": _GROUP,
+    # messages
+    "message-state-changed": _has(
+        message_id=str,
+        conversation_id=str,
+        sender=str,
+        recipient=str,
+        direction=str,
+        **_MOVED,
+    ),
     # the node
     "service-started": _has(name=str),
     "service-stopped": _has(name=str),

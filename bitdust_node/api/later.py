@@ -24,7 +24,6 @@ RECIPIENT = {"recipient_id": ("global_id", "idurl", "id")}
 SHARES = "shared_data"
 GROUPS = "private_groups"
 MESSAGES = "private_messages"
-HISTORY = "message_history"
 QUEUES = "joint_postman"
 DEVICES = "web_socket_communicator"
 WALLET = "bismuth_wallet"
@@ -167,21 +166,6 @@ class LaterApi:
         """Give another user access to a group."""
 
     # --- messages ---
-
-    @later(HISTORY, "GET", "/message/history/v1", "GET /msg/h", accept={"recipient_id": ("id",)})
-    def message_history(
-        self,
-        recipient_id: str | None = None,
-        sender_id: str | None = None,
-        message_type: str | None = None,
-        offset: int = 0,
-        limit: int = 100,
-    ) -> None:
-        """List the stored messages of one conversation, newest first."""
-
-    @later(HISTORY, "GET", "/message/conversation/v1")
-    def message_conversations_list(self, message_types: str = "", offset: int = 0, limit: int = 100) -> None:
-        """List the conversations, newest first."""
 
     @later(MESSAGES, "POST", "/message/send/v1", "POST /msg/s", accept=RECIPIENT)
     def message_send(

@@ -92,6 +92,25 @@ class MessageKept(TypedDict):
     doc: dict[str, Any]
 
 
+class Conversation(TypedDict):
+    """
+    `type` is that of its messages; `started` and `last_updated` in seconds since 1970. Groups have further fields.
+    """
+
+    key_id: str
+    label: str
+    state: str
+    index: int | None
+    id: str | None
+    name: str | None
+    events: list[Any]
+    conversation_id: str
+    type: str
+    started: int
+    last_updated: int
+    last_message_id: str
+
+
 class MessageSent(TypedDict):
     """`consumed`: a program of the receiver has taken it."""
 

@@ -63,6 +63,7 @@ RESULTS: Mapping[str, Any] = MappingProxyType(
         "key_get": people.Key,
         "key_share": list[str],
         "keys_list": list[people.Key],
+        "message_conversations_list": list[people.Conversation],
         "message_history": list[people.MessageKept],
         "message_receive": list[people.MessageReceived],
         "message_send": people.MessageSent,

@@ -1,0 +1,3 @@
+"""
+Messages of people: their history, those who read them, and how private ones travel.
+"""
