@@ -19,8 +19,9 @@ from services.catalog.batches import Read
 from services.catalog.changes import Change, Changes, Gone, gone_items, gone_versions
 from services.catalog.departures import Departures
 from services.catalog.dropping import drop, outdated
+from services.catalog.editing import SCOPE, below, delete_item, make_item, rename_item
 from services.catalog.errands import Errands
-from services.catalog.journal import Journal, note_drops, note_put, note_removed, note_store
+from services.catalog.journal import Journal, note_drops, note_put, note_store
 from services.catalog.operations import Store, unpack
 from services.catalog.packs import Packs
 from services.catalog.questions import Questions
@@ -30,9 +31,7 @@ from services.catalog.rows import (
     begin_version,
     bury,
     count_missing,
-    insert,
     item_at,
-    one,
     piece_row,
 )
 from services.catalog.schema import MIGRATIONS, Item, Piece, PieceState, Version
@@ -88,26 +87,12 @@ class Catalog(Questions):
         made: list[int] = []
 
         def change(c: sqlite3.Connection) -> tuple[Item, bool]:
-            made.clear()
             found = item_at(c, alias, path)
             if found is not None:
                 if not exist_ok:
                     raise Conflict(f"remote path {path!r} already exists in the catalog")
                 return found, False
-            names = path.split("/")
-            parent = ""
-            for depth in range(1, len(names)):
-                above = item_at(c, alias, "/".join(names[:depth]))
-                if above is None:
-                    above = insert(c, alias, "/".join(names[:depth]), parent, "dir", now, None)
-                    made.append(above.id)
-                    note_put(c, above.id, now)
-                elif above.kind != "dir":
-                    raise Conflict(f"remote path {path!r} can not be assigned: {above.path!r} is a file")
-                parent = above.path_id
-            item = insert(c, alias, path, parent, "dir" if folder else "file", now, path_id)
-            made.append(item.id)
-            note_put(c, item.id, now)
+            item, made[:] = make_item(c, alias, path, folder=folder, now=now, path_id=path_id)
             return item, True
 
         answer = await self._change(change)
@@ -127,6 +112,30 @@ class Catalog(Questions):
         await self._change(change)
         self.changes.tell(Change(items=(item.id,)))
 
+    async def rename(self, item: Item, path: str) -> Item:
+        """
+        Give an item, with all below it and all versions, another path below the same key. Nothing is sent anew.
+
+        `Conflict` if something is there already, `NotFound` if the item was deleted meanwhile.
+        """
+        now = self._clock.seconds()
+        told: list[int] = []
+        gone: list[Gone] = []
+
+        def change(c: sqlite3.Connection) -> Item:
+            old = gone_items(c, item.alias, item.path) if self.changes.heard else []
+            renamed, told[:] = rename_item(c, item, path, now)
+            # what keeps its numeric path is the same to clients, under another name
+            gone[:] = old if renamed.path_id != item.path_id else ()
+            if self.changes.heard:
+                query = f"SELECT id FROM items WHERE {SCOPE}"
+                told.extend(int(row[0]) for row in c.execute(query, below(item.alias, path)))
+            return renamed
+
+        renamed = await self._change(change)
+        self.changes.tell(Change(items=told, gone=gone))
+        return renamed
+
     async def delete(self, item: Item) -> list[bytes]:
         """
         Remove an item and all below it, leaving a tombstone for every supplier of every version. Answers the versions.
@@ -136,25 +145,10 @@ class Catalog(Questions):
 
         def change(c: sqlite3.Connection) -> list[bytes]:
             gone[:] = gone_items(c, item.alias, item.path) if self.changes.heard else ()
-            below = (item.alias, item.path, f"{item.path}/", f"{item.path}0")
-            scope = "alias = ? AND (path = ? OR (path > ? AND path < ?))"
-            versions = [
-                row[0]
-                for row in c.execute(
-                    f"SELECT id FROM versions WHERE item IN (SELECT id FROM items WHERE {scope})",
-                    below,
-                )
-            ]
-            note_removed(c, item.alias, item.path, now)
+            query = f"SELECT id FROM versions WHERE item IN (SELECT id FROM items WHERE {SCOPE})"
+            versions = [row[0] for row in c.execute(query, below(item.alias, item.path))]
             drop(c, versions, now)
-            c.execute(f"DELETE FROM items WHERE {scope}", below)
-            c.execute(
-                "UPDATE items SET children = children - 1 WHERE alias = ? AND path_id = ?",
-                (item.alias, item.path_id.rpartition("/")[0]),
-            )
-            above = one(c, "path_id", item.alias, item.path_id.rpartition("/")[0])
-            if above is not None:
-                settle(c, above.id)
+            delete_item(c, item, now)
             return versions
 
         versions = await self._bury(change)

@@ -16,7 +16,8 @@ from bitdust_node.database import Database
 from bitdust_node.errors import Corrupt
 from services.catalog.batches import Batch, Covered, Read
 from services.catalog.merging import apply, note_dropped, note_removal, state, stored
-from services.catalog.operations import DROP_LIMIT, Drop, Operation, Put, Remove, Stamp, pack, unpack
+from services.catalog.moving import note_move
+from services.catalog.operations import DROP_LIMIT, Drop, Move, Operation, Put, Remove, Stamp, pack, unpack
 
 #: Bytes of operations that make one batch.
 BATCH_BYTES = 512 * 1024
@@ -214,6 +215,23 @@ def note_removed(c: sqlite3.Connection, alias: str, path: str, now: float) -> No
     stamp = _tick(c, now)
     note_removal(c, alias, path, stamp)
     _write(c, Remove(stamp, alias, path))
+
+
+def note_moves(c: sqlite3.Connection, item: int, now: float) -> bool:
+    """
+    In a transaction: write down that the versions of an item are where it is now; false if it has none that are stored.
+    """
+    query = "SELECT id FROM versions WHERE item = ? AND state = 'ready' ORDER BY id"
+    versions = [bytes(row[0]) for row in c.execute(query, (item,))]
+    if not versions:
+        return False
+    stamp = _tick(c, now)
+    alias, path, path_id = c.execute("SELECT alias, path, path_id FROM items WHERE id = ?", (item,)).fetchone()
+    for version in versions:
+        note_move(c, version, (alias, path, path_id), stamp)
+    for start in range(0, len(versions), DROP_LIMIT):
+        _write(c, Move(stamp, alias, path, path_id, versions[start : start + DROP_LIMIT]))
+    return True
 
 
 def note_drops(c: sqlite3.Connection, versions: Sequence[bytes]) -> None:

@@ -2,7 +2,8 @@
 Operations applied to the tables of the catalog: functions of an open connection.
 
 An item is there if an operation that put it is newer than those that removed it or a folder above it, or if a version
-or another item that is there is in it: what one device adds is never lost because another one deletes the folder.
+or another item that is there is in it: what one device adds is never lost because another one deletes the folder. A
+version is where the newest of its moves has brought it.
 """
 
 # ruff: noqa: S608 - only constants are put into queries; values are always bound
@@ -12,7 +13,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from services.catalog.operations import Drop, Held, Listed, Operation, Pack, Put, Remove, Stamp, Store
+from services.catalog.moving import forget_moves, move, moved, moves
+from services.catalog.operations import Drop, Held, Listed, Move, Operation, Pack, Put, Remove, Stamp, Store
 from services.catalog.pack_rows import add_entries, entries_in, let_go, packs_item, place
 from services.catalog.rows import bury, count_missing
 from services.catalog.schema import Place
@@ -31,6 +33,8 @@ def apply(c: sqlite3.Connection, operation: Operation, now: float) -> None:
         _store(c, operation)
     elif isinstance(operation, Pack):
         _pack(c, operation)
+    elif isinstance(operation, Move):
+        move(c, operation)
     else:
         _drop(c, operation, now)
 
@@ -39,6 +43,13 @@ def note_removal(c: sqlite3.Connection, alias: str, path: str, stamp: Stamp) -> 
     """
     Nothing older than this comes back at or below a path.
     """
+    if removed(c, alias, path, stamp):
+        return
+    # what was removed before at a path below it comes back no more than the folder does
+    c.execute(
+        "DELETE FROM removals WHERE alias = ? AND path > ? AND path < ? AND (clock, log) <= (?, ?)",
+        (alias, f"{path}/", f"{path}0", stamp.clock, stamp.log),
+    )
     c.execute(
         "INSERT INTO removals VALUES (?1, ?2, ?3, ?4) ON CONFLICT (alias, path) DO UPDATE"
         " SET clock = excluded.clock, log = excluded.log WHERE (excluded.clock, excluded.log) > (clock, log)",
@@ -50,11 +61,13 @@ def note_dropped(c: sqlite3.Connection, versions: Iterable[bytes]) -> None:
     """
     These versions never come back.
     """
-    c.executemany("INSERT OR IGNORE INTO dropped VALUES (?)", [(version,) for version in versions])
+    for version in versions:
+        c.execute("INSERT OR IGNORE INTO dropped VALUES (?)", (version,))
+        forget_moves(c, version)
 
 
 def _put(c: sqlite3.Connection, put: Put) -> None:
-    if _removed(c, put.alias, put.path, put.stamp):
+    if removed(c, put.alias, put.path, put.stamp):
         return
     item = ensure(c, put.alias, put.path, put.path_id, put.created, put.kind)
     changed = c.execute(
@@ -84,7 +97,8 @@ def _store(c: sqlite3.Connection, store: Store) -> None:
         return
     if new:
         kind = "dir" if store.kind == "folder" else "file"
-        item = ensure(c, store.alias, store.path, store.path_id, store.created, kind)
+        alias, path, path_id = moved(c, store.version) or (store.alias, store.path, store.path_id)
+        item = ensure(c, alias, path, path_id, store.created, kind)
         c.execute(
             "INSERT INTO versions (id, item, name, created, state, kind, size, k, m, missing, pack)"
             " VALUES (?, ?, ?, ?, 'ready', ?, ?, ?, ?, 0, ?)",
@@ -160,7 +174,10 @@ def _drop(c: sqlite3.Connection, drop: Drop, now: float) -> None:
         place(c, inside)
 
 
-def _removed(c: sqlite3.Connection, alias: str, path: str, stamp: Stamp) -> bool:
+def removed(c: sqlite3.Connection, alias: str, path: str, stamp: Stamp) -> bool:
+    """
+    True if nothing as old as this can be at a path any more.
+    """
     names = path.split("/")
     for depth in range(1, len(names) + 1):
         row = c.execute(
@@ -184,6 +201,7 @@ def state(c: sqlite3.Connection, stamp: Stamp) -> Iterator[Operation]:
         found = stored(c, bytes(version), Stamp(clock, bytes(log)) if clock else stamp)
         if found is not None:
             yield found
+    yield from moves(c)
     for alias, path, clock, log in c.execute("SELECT alias, path, clock, log FROM removals").fetchall():
         yield Remove(Stamp(clock, bytes(log)), alias, path)
     dropped = [bytes(row[0]) for row in c.execute("SELECT version FROM dropped")]

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from bitdust_node.errors import Invalid
 
-#: Versions that one `Drop` may name.
+#: Versions that one `Drop` or `Move` may name.
 DROP_LIMIT = 1000
 #: Entries that one `Pack` may have.
 ENTRIES_LIMIT = 1000
@@ -134,7 +134,19 @@ class Drop(msgspec.Struct, frozen=True, array_like=True, tag="d"):
     versions: Annotated[list[VersionId], Meta(max_length=DROP_LIMIT)]
 
 
-Operation = Put | Remove | Store | Pack | Drop
+class Move(msgspec.Struct, frozen=True, array_like=True, tag="m"):
+    """
+    Versions are in this item from now on, as it or a folder above it was renamed. path_id: its numeric path there.
+    """
+
+    stamp: Stamp
+    alias: Alias
+    path: Path
+    path_id: PathId
+    versions: Annotated[list[VersionId], Meta(max_length=DROP_LIMIT)]
+
+
+Operation = Put | Remove | Store | Pack | Drop | Move
 
 _decoder: msgspec.msgpack.Decoder[Operation] = msgspec.msgpack.Decoder(Operation)
 

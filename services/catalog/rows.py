@@ -42,11 +42,8 @@ def insert(
             raise Invalid(f"remote path {path!r} can not be assigned: {path_id!r} is not an id below {parent!r}")
         if one(c, "path_id", alias, path_id) is not None:
             raise Conflict(f"remote path {path!r} can not be assigned: id {path_id!r} is taken")
-    while path_id is None:
-        number = next_number(c, alias, parent)
-        candidate = f"{parent}/{number}" if parent else str(number)
-        if one(c, "path_id", alias, candidate) is None:
-            path_id = candidate
+    if path_id is None:
+        path_id = free_id(c, alias, parent)
     c.execute("UPDATE items SET children = children + 1 WHERE alias = ? AND path_id = ?", (alias, parent))
     cursor = c.execute(
         "INSERT INTO items (alias, path, path_id, parent, kind, created) VALUES (?,?,?,?,?,?)",
@@ -71,6 +68,15 @@ def begin_version(
         [getattr(made, name) for name in names],
     )
     return made
+
+
+def free_id(c: sqlite3.Connection, alias: str, parent: str) -> str:
+    """A numeric path below a parent that nothing has, or had."""
+    while True:
+        number = next_number(c, alias, parent)
+        candidate = f"{parent}/{number}" if parent else str(number)
+        if one(c, "path_id", alias, candidate) is None:
+            return candidate
 
 
 def next_number(c: sqlite3.Connection, alias: str, parent: str) -> int:

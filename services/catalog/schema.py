@@ -153,6 +153,17 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     CREATE INDEX entries_entry ON entries (entry);
     """,
+    # where versions are since which rename, also such as nobody has told of yet
+    """
+    CREATE TABLE moves (
+        version BLOB PRIMARY KEY,
+        alias TEXT NOT NULL,
+        path TEXT NOT NULL,
+        path_id TEXT NOT NULL,
+        clock INTEGER NOT NULL,
+        log BLOB NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 
 #: What is known of a piece: `sent` names who gets it, `stored` that he acknowledged it, `leaving` that he has it but is
