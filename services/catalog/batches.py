@@ -76,9 +76,35 @@ def sign_batch(batch: Batch, device: DeviceKey, record: bytes) -> tuple[bytes, b
     return zlib.compress(msgspec.msgpack.encode(signed), 6), sha256(body).digest()
 
 
+@dataclass(frozen=True)
+class Unchecked:
+    """
+    A batch whose signature was not looked at yet. author: the node id that it names.
+    """
+
+    batch: Batch
+    author: str
+    _signed: _Signed
+
+    def check(self, author: Document) -> Read:
+        """
+        `Corrupt` if no device of the author has signed it.
+        """
+        record = DeviceRecord.parse_and_verify(self._signed.record, author, _ANY_TIME)
+        verify_signed(record.device_key, DOMAIN, self._signed.body, self._signed.signature)
+        return Read(self.batch, sha256(self._signed.body).digest())
+
+
 def read_batch(data: bytes, owner: Document) -> Read:
     """
     Unpack a batch. `Corrupt` if no device of the owner has signed it, `Invalid` if it is none.
+    """
+    return unpack_batch(data).check(owner)
+
+
+def unpack_batch(data: bytes) -> Unchecked:
+    """
+    Unpack a batch without checking who wrote it. `Invalid` if it is none.
     """
     inflating = zlib.decompressobj()
     try:
@@ -89,6 +115,4 @@ def read_batch(data: bytes, owner: Document) -> Read:
         batch = msgspec.msgpack.decode(signed.body, type=Batch)
     except (zlib.error, msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Invalid(f"not a batch of a catalog: {str(error)[:200]}") from None
-    record = DeviceRecord.parse_and_verify(signed.record, owner, _ANY_TIME)
-    verify_signed(record.device_key, DOMAIN, signed.body, signed.signature)
-    return Read(batch, sha256(signed.body).digest())
+    return Unchecked(batch, DeviceRecord.parse(signed.record).node_id, signed)

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from hashlib import sha256
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from bitdust_node.errors import Corrupt
-from bitdust_node.keys.rsa import PrivateKey
 from bitdust_node.pieces.batch import SegmentDecoder, SegmentEncoder
 from bitdust_node.pieces.hashtree import root
 from bitdust_node.pieces.layout import Layout
@@ -27,7 +25,6 @@ BATCH, KEYS = 0, 1
 OBJECT_LIMIT = 24 * 1024 * 1024
 
 _MAGIC = b"BDob"
-_DOMAIN = b"bitdust.object-name.1"
 _LAYOUT = Layout(1, 1)
 
 
@@ -44,12 +41,11 @@ class Name:
 
 class Names:
     """
-    Names as version ids and back. Only the holder of the identity key can tell them from those of other versions: an
-    id is one block of AES under a key that is derived from it.
+    Names as version ids and back. Only who has the secret (32 bytes, see `Place.names_secret`) can tell them from those
+    of other versions: an id is one block of AES under it.
     """
 
-    def __init__(self, key: PrivateKey) -> None:
-        secret = sha256(_DOMAIN + key.pem.encode("ascii")).digest()
+    def __init__(self, secret: bytes) -> None:
         # one block under a key that serves nothing else is a permutation of names, which is all that is wanted
         self._cipher = Cipher(algorithms.AES(secret), modes.ECB())  # noqa: S305
 

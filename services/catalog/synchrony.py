@@ -15,10 +15,10 @@ NAMES = {BATCH: "my-backup-index", KEYS: "my-keys"}
 
 class Synchrony:
     """
-    Publishes what has changed since it was last looked at, and nothing else.
+    Publishes what has changed since it was last looked at, and nothing else; nothing at all without `events`.
     """
 
-    def __init__(self, events: Events) -> None:
+    def __init__(self, events: Events | None) -> None:
         self._events = events
         self._told: dict[int, bool] = {}
 
@@ -26,6 +26,8 @@ class Synchrony:
         """
         lacking: the kinds of which at least one supplier has not got all.
         """
+        if self._events is None:
+            return
         for kind, name in NAMES.items():
             whole = kind not in lacking
             if self._told.get(kind) is not whole:
@@ -36,5 +38,5 @@ class Synchrony:
         """
         A supplier did not take what it lacks; only of the keys there is an event.
         """
-        if KEYS in lacking:
+        if KEYS in lacking and self._events is not None:
             self._events.publish("my-keys-synchronize-failed", {"error": error})

@@ -16,15 +16,15 @@ from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError, Conflict, Corrupt
 from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
-from bitdust_node.pieces.signet import OwnSignet, Signet
 from bitdust_node.tasks import Tasks
 from bitdust_node.threads import Workers
 from bitdust_node.waiting import all_of, within
-from services.catalog.batches import Read, read_batch, sign_batch
+from services.catalog.batches import Read, sign_batch, unpack_batch
 from services.catalog.catalog import Catalog
 from services.catalog.journal import Pending
 from services.catalog.key_copies import NO_KEYS, KeyCopies
 from services.catalog.objects import BATCH, KEYS, Name, Names, open_object, piece_bytes, seal_object
+from services.catalog.place import Place
 from services.catalog.schema import Piece
 from services.catalog.shelf import Sealed, Shelf
 from services.catalog.synchrony import Synchrony
@@ -57,15 +57,16 @@ class Vault:
         copies: KeyCopies,
         customer: Customer,
         motion: DataMotion,
+        place: Place,
         me: Me,
         workers: Workers,
         events: Events,
         clock: Clock,
     ) -> None:
         self._catalog, self._copies, self._customer, self._motion = catalog, copies, customer, motion
-        self._me, self._workers, self._clock = me, workers, clock
+        self._place, self._me, self._workers, self._clock = place, me, workers, clock
         self._shelf: Shelf = catalog.shelf
-        self._synchrony = Synchrony(events)
+        self._synchrony = Synchrony(events if place.circle is None else None)
         self._tasks = Tasks("vault")
         self._undo: list[Callable[[], None]] = []
         self._alarm = Alarm(clock, self._begin)
@@ -85,7 +86,7 @@ class Vault:
         self._tasks = Tasks("vault")
         self._heard, self._unread = set(), {}
         self._since = self._clock.seconds()
-        self._names = await self._workers.run(Names, self._me.key)
+        self._names = Names(await self._workers.run(self._place.names_secret))
         await self._catalog.journal.begin()
         self._undo = [
             self._customer.observe(self.soon),
@@ -134,10 +135,6 @@ class Vault:
         self._tidied = False
         self.soon()
 
-    @property
-    def _signet(self) -> Signet:
-        return OwnSignet(self._me.key)
-
     def _begin(self) -> None:
         if self._running is not None:
             self._alarm.set(COLLECT)
@@ -150,6 +147,14 @@ class Vault:
 
     async def _work(self) -> None:
         await self._read_all()
+        if self._place.writes:
+            await self._tell_all()
+        if await self._fill_manifests():
+            self.soon()
+        elif self._unread or self._resting:
+            self._alarm.set(AGAIN)
+
+    async def _tell_all(self) -> None:
         await self._pack()
         await self._shelf.keep_only({link.node_id for link in self._customer.links.values()})
         await self._compare()
@@ -171,10 +176,6 @@ class Vault:
             self._synchrony.failed(await self._shelf.lacking([link.node_id]), f"{link.hired.idurl}: {result}")
         await self._compare()
         await self._tidy()
-        if await self._fill_manifests():
-            self.soon()
-        elif self._unread or self._resting:
-            self._alarm.set(AGAIN)
 
     async def _compare(self) -> None:
         """Let clients know whether the suppliers have all."""
@@ -208,7 +209,7 @@ class Vault:
         assert self._names is not None
         version = self._names.id_of(name)
         now = int(self._clock.seconds())
-        return Sealed(version, *await self._workers.run(seal_object, self._signet, version, plain, now))
+        return Sealed(version, *await self._workers.run(seal_object, self._place.signet, version, plain, now))
 
     async def _push(self, link: SupplierLink) -> None:
         holder = Holder(link.node_id, link.hired.idurl)
@@ -285,7 +286,9 @@ class Vault:
             await self._copies.read(plain)
             await self._shelf.note_keys_read(self._names.id_of(name))
             return
-        read: Read = await self._workers.run(read_batch, plain, self._me.document)
+        unchecked = await self._workers.run(unpack_batch, plain)
+        author = await self._place.author(unchecked.author, name.log)
+        read: Read = await self._workers.run(unchecked.check, author)
         batch = read.batch
         if (batch.log, batch.number) != (name.log, name.number):
             raise Conflict(f"batch {batch.number} of {batch.log.hex()} has the name of {name.number}")
@@ -298,7 +301,7 @@ class Vault:
         assert self._names is not None
         version = self._names.id_of(name)
         manifest = await self._motion.manifest(holder, version)
-        signet = self._signet
+        signet = self._place.signet
         size = await self._workers.run(piece_bytes, signet, version, manifest)
         stream = await self._motion.get(holder, version, 0, 1)
         stream.finish()
@@ -328,7 +331,7 @@ class Vault:
                 continue
             try:
                 packed = await self._motion.manifest(Holder(link.node_id, link.hired.idurl), version)
-                manifest = await self._workers.run(self._signet.check, packed)
+                manifest = await self._workers.run(self._place.signet.check, packed)
                 if manifest.version != version:
                     raise Corrupt("the manifest is that of another version")
                 await self._catalog.note_manifest(version, packed)

@@ -18,6 +18,7 @@ from bitdust_node.waiting import all_of, sleep
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.storage import LEASE_INFO, PIECE_LIST, LeaseAnswer, PieceListQuestion
 from services.catalog.objects import Names
+from services.catalog.place import names_secret
 from services.customer import Customer
 from services.hiring.family import AT_ONCE, Families, Family
 from services.nodes_lookup import NodesLookup
@@ -99,7 +100,7 @@ class Reunion:
     async def _ask_all(self) -> Family:
         """Those of the suppliers in the DHT that keep something for this node, by the numbers of the pieces."""
         idurls = [idurl for idurl in await self._lookup.random(SUPPLIERS_LAYER, ASKED) if idurl != self._me.idurl]
-        names = Names(self._me.key)
+        names = Names(names_secret(self._me))
         found = await all_of([self._position_at(idurl, names) for idurl in idurls], limit=AT_ONCE)
         places: dict[int, str] = {}
         for idurl, position in zip(idurls, found, strict=True):

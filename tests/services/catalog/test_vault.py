@@ -10,6 +10,7 @@ from pathlib import Path
 from bitdust_node.identity.recovered import Recovered
 from services.backup_db import BackupDb
 from services.catalog.objects import BATCH, Names
+from services.catalog.place import names_secret
 from services.catalog.vault import Vault
 from services.customer import Customer
 from tests.services.grid import CUSTOMER, GridCase, Member
@@ -147,14 +148,14 @@ class VaultTest(GridCase):
     def objects(self, supplier: Member) -> int:
         keeping = supplier.get(type(supplier.services[0])).keeping
         pieces = self.run_now(keeping.ledger.pieces(self.customer.node.node_id, b"", 500))
-        names = Names(self.customer.node.me.key)
+        names = Names(names_secret(self.customer.node.me))
         return sum(names.read(piece.version) is not None for piece in pieces)
 
     def test_objects_look_like_versions(self) -> None:
         self.upload(self.file("one", b"1" * 100_000), "one")
         self.settle()
-        names = Names(self.customer.node.me.key)
-        stranger = Names(self.suppliers[0].node.me.key)
+        names = Names(names_secret(self.customer.node.me))
+        stranger = Names(names_secret(self.suppliers[0].node.me))
         for supplier in self.suppliers:
             keeping = supplier.get(type(supplier.services[0])).keeping
             pieces = self.run_now(keeping.ledger.pieces(self.customer.node.node_id, b"", 100))
