@@ -6,6 +6,8 @@ has acknowledged is there when it is started again, nothing is half there, and i
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from twisted.trial.unittest import TestCase
 
 from bitdust_node.errors import NotFound
 from bitdust_node.pieces.hashtree import root
+from bitdust_node.pieces.manifest import verify_manifest
 from bitdust_node.pieces.object_file import object_name, open_object
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.storage import LEASE_CANCEL, PIECE_DELETE, PieceDelete
@@ -25,6 +28,10 @@ from tests.services.supplier.customer import MEGABYTE, Made, make_grid, make_ver
 
 #: Power cuts after each operation, each with another part of what was not synced.
 CUTS = 2
+#: Processes that are killed.
+KILLS = 10
+
+ROOT = Path(__file__).parents[2]
 
 Pieces = frozenset[tuple[int, bytes, int]]
 
@@ -56,15 +63,18 @@ class SupplierFaults(TestCase):
     def setUp(self) -> None:
         self.grid = grid = make_grid(self, customers=2)
         grid.run(grid.close())
-        base = Path(self.mktemp()).absolute()
-        (base / "pieces").mkdir(parents=True)
-        self.disk = Disk(base)
-        self.at(base)
+        self.move(Path(self.mktemp()).absolute())
         self.small, self.other = (make_version(grid.key(1), 5000, seed=n) for n in (1, 2))
         self.large = make_version(grid.key(1), 200_000, seed=3)
         self.foreign = make_version(grid.key(2), 90_000, seed=4)
         self.acts: list[Act] = []
         self.books = Books()
+
+    def move(self, folder: Path) -> None:
+        """The supplier begins in an empty folder."""
+        (folder / "pieces").mkdir(parents=True)
+        self.disk = Disk(folder)
+        self.at(folder)
 
     def at(self, folder: Path) -> None:
         """The supplier is the one of this folder when it is opened."""
@@ -134,6 +144,18 @@ class SupplierFaults(TestCase):
                 self.disk.restore(target, number, dice)
                 self.begin_again(target, number)
 
+    def test_killed_anywhere(self) -> None:
+        """The same with real processes, at some of them."""
+        self.live()
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        numbers = sorted(random.Random(4).sample(range(1, self.disk.done), KILLS))
+        command = [sys.executable, "-m", "tests.faults.child", str(folder), *map(str, numbers)]
+        subprocess.run(command, check=True, cwd=ROOT, timeout=120)
+        without_waits(self)
+        for number in numbers:
+            self.begin_again(folder / str(number), number)
+
     def begin_again(self, target: Path, number: int) -> None:
         before, act = Books(), self.acts[0]
         for act in self.acts:
@@ -176,7 +198,8 @@ class SupplierFaults(TestCase):
         self.assertEqual(root([leaves[at : at + 32] for at in range(0, len(leaves), 32)]), row.root)
         data = row.data[: row.size] if row.data else grid.store.read(name, 0, row.size)
         self.assertEqual(data, made.pieces[index])
-        self.assertEqual(grid.run(grid.keeping.ledger.manifest(node_id, version)), made.packed)
+        packed = grid.run(grid.keeping.ledger.manifest(node_id, version))
+        self.assertEqual(verify_manifest(packed, grid.key(customer).public), made.manifest)
 
     def assert_accounted(self, rows: list[Any]) -> None:
         """The space in memory, the books and the folder say the same."""
@@ -185,7 +208,7 @@ class SupplierFaults(TestCase):
             node_id = grid.nodes[customer].node_id
             self.assertEqual(space.account(node_id).used, sum(row[4] for row in rows if row[0] == node_id))
             self.assertEqual(space.account(node_id).reserved, 0)
-        self.assertEqual(grid.run(grid.keeping.ledger.removals()), [])
+        self.assertEqual(grid.run(grid.keeping.ledger.removals(1)), [])
         small = grid.run(grid.keeping.ledger._database.read(lambda c: c.execute("SELECT object FROM small").fetchall()))
         manifests = grid.run(
             grid.keeping.ledger._database.read(
