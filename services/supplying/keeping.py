@@ -55,6 +55,9 @@ from services.supplying.space import Space
 from services.supplying.store import PieceStore
 from services.supplying.transfers import Transfers
 
+#: Seconds after which objects that the store could not remove are tried again.
+AGAIN = 60.0
+
 COMMANDS = (
     LEASE_REQUEST,
     LEASE_CANCEL,
@@ -102,7 +105,7 @@ class Keeping:
         #: Objects in the store that the books do not know; counted some time after the start.
         self.orphans = 0
         self._document_of = document_of
-        self._workers = workers
+        self._workers, self._clock = workers, clock
         self._tasks = Tasks("supplier")
         self._removal = Removal(self.ledger, store, self.space, workers)
         self._puts = Puts(
@@ -128,11 +131,12 @@ class Keeping:
         unfinished = await self._workers.run(self.store.clean)
         if unfinished:
             self.log.info("removed {count} pieces that were not complete", count=unfinished)
-        await self._removal.finish_old()
+        await self._removal.retry()
         for customer in await self.leases.load():
             # the process was stopped after the lease was ended, and before all that was kept under it was removed
             await self._remove_all(customer)
         self._tasks.spawn("count objects without a row", self._count_orphans())
+        self._tasks.every(AGAIN, "remove what could not be removed", self._removal.retry, self._clock)
 
     async def stop(self) -> None:
         await self._puts.stop()

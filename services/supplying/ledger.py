@@ -10,7 +10,7 @@ committed survives a power cut.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -177,6 +177,7 @@ class Ledger:
             if piece.data is not None:
                 c.execute("INSERT INTO small VALUES (?, ?)", (piece.object, piece.data))
             c.execute("INSERT OR IGNORE INTO manifests VALUES (?, ?, ?)", (*key[:2], manifest))
+            c.execute("DELETE FROM removals WHERE object = ?", (piece.object,))
             return None
 
         return await self._database.run(write)
@@ -246,11 +247,29 @@ class Ledger:
         query = "SELECT customer FROM deposits WHERE payer = ?"
         return [NodeId(row[0]) for row in await self._database.read(lambda c: c.execute(query, (payer,)).fetchall())]
 
-    async def removals(self) -> list[str]:
+    async def removals(self, limit: int) -> list[str]:
         """
-        Objects whose files are still to be removed.
+        Some of the objects that are still to be removed from the store.
         """
-        return [row[0] for row in await self._database.read(lambda c: c.execute("SELECT * FROM removals").fetchall())]
+        query = "SELECT object FROM removals LIMIT ?"
+        return [row[0] for row in await self._database.read(lambda c: c.execute(query, (limit,)).fetchall())]
+
+    async def listed_removals(self, objects: Collection[str]) -> list[str]:
+        """
+        Those of them that are still to be removed.
+        """
+        query = "SELECT object FROM removals WHERE object = ?"
+        if not objects:
+            return []
+        return await self._database.read(
+            lambda c: [name for name in objects if c.execute(query, (name,)).fetchone() is not None]
+        )
+
+    async def to_remove(self, name: str) -> None:
+        """
+        An object that has no row is to be removed from the store.
+        """
+        await self._database.run(lambda c: c.execute("INSERT OR IGNORE INTO removals VALUES (?)", (name,)))
 
     async def removed(self, objects: Iterable[str]) -> None:
         names = [(name,) for name in objects]

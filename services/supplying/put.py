@@ -205,12 +205,15 @@ class Put:
         if footer.root != manifest.roots[self._index]:
             raise Corrupt("the piece does not match the root in its manifest")
         name = object_name(self._deposit.key, self._version, self._index)
-        await self._desk.removal.gone(name)
-        if self._small is None and await self._is_there(footer):
-            # in the place of the old file: who sends a piece again may have found that one damaged
-            await self._on_disk(self._writer.commit)
-            return
-        await shielded(self._keep(name, footer, packed))
+        await self._desk.removal.claim(name)
+        try:
+            if self._small is None and await self._is_there(footer):
+                # in the place of the old file: who sends a piece again may have found that one damaged
+                await self._on_disk(self._writer.commit)
+            else:
+                await shielded(self._keep(name, footer, packed))
+        finally:
+            self._desk.removal.release(name)
 
     async def _is_there(self, footer: Footer) -> bool:
         before = await self._desk.ledger.piece(self._deposit.key, self._version, self._index)
@@ -220,14 +223,14 @@ class Put:
         now = int(self._desk.clock.seconds())
         place, payer = (self._deposit.key, self._version, self._index), self._deposit.payer
         row = PieceRow(*place, name, footer.size, footer.root, now, self._small, payer)
-        if row.data is None:
-            await self._on_disk(self._writer.commit)
         try:
+            if row.data is None:
+                await self._on_disk(self._writer.commit)
             before = await self._desk.ledger.add(row, packed)
         except BaseException:
             # nobody was told that it is stored, so nobody misses it
             if row.data is None:
-                await self._desk.workers.run(self._desk.store.delete, name)
+                await self._desk.removal.undo(name)
             raise
         if before is None:
             self._reservation.keep()

@@ -4,24 +4,42 @@ Removing pieces: first from the books, then from the store, so that a crash leav
 
 from __future__ import annotations
 
-from twisted.internet.defer import Deferred
+from collections.abc import Iterable
 
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+from bitdust_node.errors import BitDustError
 from bitdust_node.threads import Workers
-from bitdust_node.waiting import shielded
+from bitdust_node.waiting import all_of, shielded
 from services.supplying.deposits import Deposit
 from services.supplying.ledger import Ledger, Removed
 from services.supplying.space import Space
 from services.supplying.store import PieceStore
 
+#: Objects that one call of a worker removes, and such calls at once: an object store needs a moment for each.
+BATCH, LANES = 50, 8
+#: Objects that one round of `retry` takes up.
+ROUND = 1000
+
 
 class Removal:
     """
     Only the owner's own word removes anything.
+
+    What the books do not have any more is gone for its owner. A store that can not remove it now is asked again by
+    `retry`: until then the ledger lists it.
     """
+
+    log = Logger()
 
     def __init__(self, ledger: Ledger, store: PieceStore, space: Space, workers: Workers) -> None:
         self._ledger, self._store, self._space, self._workers = ledger, store, space, workers
         self._going: dict[str, list[Deferred[None]]] = {}
+        #: Objects under whose names a piece is being stored.
+        self._claimed: set[str] = set()
+        #: Whether the ledger may list objects that nobody removes at this moment.
+        self.left = True
 
     async def remove(self, deposit: Deposit, versions: list[bytes] | None) -> Removed:
         """
@@ -29,34 +47,75 @@ class Removal:
         """
         return await shielded(self._remove(deposit, versions))
 
-    async def finish_old(self) -> None:
+    async def retry(self) -> None:
         """
-        Remove what an earlier run has only taken out of the books.
+        Remove what was only taken out of the books so far, by an earlier run or because the store could not be asked.
         """
-        await self._unlink(await self._ledger.removals())
+        while self.left:
+            names = await self._ledger.removals(ROUND)
+            if not await shielded(self._unlink(names)):
+                return
+            self.left = len(names) == ROUND
 
-    async def gone(self, name: str) -> None:
+    async def claim(self, name: str) -> None:
         """
-        Wait until a removal of this object that is under way has ended: a piece may be sent again meanwhile.
+        A piece is about to be stored under this name: wait until a removal of it that is under way has ended; none is
+        begun before `release`.
         """
-        if name in self._going:
+        while name in self._going:
             waiting: Deferred[None] = Deferred()
             self._going[name].append(waiting)
             await waiting
+        self._claimed.add(name)
+
+    def release(self, name: str) -> None:
+        """
+        The piece is in the books, or is not stored.
+        """
+        self._claimed.discard(name)
+
+    async def undo(self, name: str) -> None:
+        """
+        A piece that got no row: its object may be there or not, and is removed.
+        """
+        try:
+            await self._workers.run(self._store.delete, name)
+        except (BitDustError, OSError) as error:
+            self.log.warn("an object without a row can not be removed now: {error}", error=error)
+            await self._ledger.to_remove(name)
+            self.left = True
 
     async def _remove(self, deposit: Deposit, versions: list[bytes] | None) -> Removed:
         removed = await self._ledger.remove(deposit.key, versions)
         self._space.freed(deposit.payer, removed.freed)
-        self._going.update((name, []) for name in removed.objects)
-        try:
-            await self._unlink(removed.objects)
-        finally:
-            for name in removed.objects:
-                for waiting in self._going.pop(name, []):
-                    waiting.callback(None)
+        if not await self._unlink(removed.objects):
+            self.left = True
         return removed
 
-    async def _unlink(self, names: list[str]) -> None:
-        if names:
+    async def _unlink(self, names: Iterable[str]) -> bool:
+        """True if all of them are gone now."""
+        names = set(names)
+        mine = sorted(names - self._claimed - self._going.keys())
+        self._going.update((name, []) for name in mine)
+        try:
+            # some may have been stored anew, before they were marked
+            listed = await self._ledger.listed_removals(mine)
+            batches = [listed[at : at + BATCH] for at in range(0, len(listed), BATCH)]
+            done = await all_of(map(self._unlink_batch, batches), limit=LANES)
+        finally:
+            for name in mine:
+                for waiting in self._going.pop(name):
+                    waiting.callback(None)
+        for result in done:
+            if isinstance(result, Exception) and not isinstance(result, BitDustError | OSError):
+                raise result
+        return len(mine) == len(names) and all(one is True for one in done)
+
+    async def _unlink_batch(self, names: list[str]) -> bool:
+        try:
             await self._workers.run(self._store.delete, *names)
-            await self._ledger.removed(names)
+        except (BitDustError, OSError) as error:
+            self.log.warn("{count} objects can not be removed now: {error}", count=len(names), error=error)
+            raise
+        await self._ledger.removed(names)
+        return True

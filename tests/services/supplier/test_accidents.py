@@ -146,7 +146,7 @@ class Broken(TestCase):
         grid.run(grid.close())
         grid.run(grid.open())
         self.assertEqual(list(self.folder.glob("*/*")), [])
-        self.assertEqual(grid.run(grid.keeping.ledger.removals()), [])
+        self.assertEqual(grid.run(grid.keeping.ledger.removals(1)), [])
 
     def test_lost_and_damaged_objects_are_told(self) -> None:
         grid, made = self.grid, self.made

@@ -22,13 +22,16 @@ from bitdust_node.wire.storage import (
     PieceName,
     VersionName,
 )
-from tests.services.supplier.customer import MEGABYTE, make_grid, make_version
+from tests.services.supplier.customer import MEGABYTE, Grid, make_grid, make_version
 
 
 class Keep(TestCase):
     def setUp(self) -> None:
-        self.grid = make_grid(self, customers=2)
+        self.grid = self.make_grid()
         self.made = make_version(self.grid.key())
+
+    def make_grid(self) -> Grid:
+        return make_grid(self, customers=2)
 
     def test_piece_comes_back(self) -> None:
         grid, made = self.grid, self.made

@@ -45,7 +45,7 @@ class Killed(TestCase):
         # no temporary file is left; at most what was between its place and the books at the three kills
         self.assertTrue(all(len(name) == 64 for name in grid.files()))
         self.assertLessEqual(len(grid.files()) - len(found), 3 * 8)
-        self.assertEqual(grid.run(grid.keeping.ledger.removals()), [])
+        self.assertEqual(grid.run(grid.keeping.ledger.removals(1)), [])
 
     def feed_and_kill(
         self, folder: Path, seed: int, acknowledged: int, stored: dict[tuple[bytes, int], bytes], maybe: set[bytes]
