@@ -14,6 +14,7 @@ from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.router.router import Router
 from bitdust_node.service import Service
+from services.postman.queues import Queues
 
 NEEDS = ("service_p2p_notifications",)
 
@@ -22,7 +23,7 @@ class P2PNotifications(Service):
     """
     Notes in the log who comes and goes; the events of it are published by the router.
 
-    There are no queues before there are groups, so the lists of them are empty.
+    The queues are those of service_joint_postman; without it the lists are empty.
     """
 
     log = Logger()
@@ -30,9 +31,10 @@ class P2PNotifications(Service):
     depends: ClassVar[tuple[str, ...]] = ("p2p_hookups",)
     needs_identity: ClassVar[bool] = True
 
-    def __init__(self, router: Router, resolver: Resolver) -> None:
+    def __init__(self, router: Router, resolver: Resolver, queues: Queues) -> None:
         self._router = router
         self._resolver = resolver
+        self._queues = queues
         self._undo: Callable[[], None] | None = None
 
     async def start(self) -> None:
@@ -48,21 +50,29 @@ class P2PNotifications(Service):
         """
         List the queues of messages that this node keeps.
         """
-        return []
+        return [{"queue_id": queue.queue_id, "messages": queue.messages} for queue in await self._queues.all()]
 
     @method("GET", "/queue/consumer/list/v1", "GET /qu/c/l", needs=NEEDS)
     async def queue_consumers_list(self) -> list[dict[str, Any]]:
         """
         List who reads from the queues of this node.
         """
-        return []
+        people = await self._queues.consumers()
+        return [
+            {"consumer_id": person, "queues": queues, "state": "READY", "consumed": count}
+            for person, (queues, count) in people.items()
+        ]
 
     @method("GET", "/queue/producer/list/v1", "GET /qu/p/l", needs=NEEDS)
     async def queue_producers_list(self) -> list[dict[str, Any]]:
         """
         List who writes to the queues of this node.
         """
-        return []
+        people = await self._queues.producers()
+        return [
+            {"producer_id": person, "queues": queues, "state": "READY", "produced": count}
+            for person, (queues, count) in people.items()
+        ]
 
     @method("GET", "/queue/keeper/list/v1", needs=NEEDS)
     async def queue_keepers_list(self) -> list[dict[str, Any]]:

@@ -24,7 +24,6 @@ RECIPIENT = {"recipient_id": ("global_id", "idurl", "id")}
 SHARES = "shared_data"
 GROUPS = "private_groups"
 MESSAGES = "private_messages"
-QUEUES = "joint_postman"
 DEVICES = "web_socket_communicator"
 WALLET = "bismuth_wallet"
 
@@ -186,10 +185,6 @@ class LaterApi:
         polling_timeout: int = 60,
     ) -> None:
         """Return the messages that wait for a named consumer, or wait for the next one."""
-
-    @later(QUEUES, "GET", "/queue/stream/list/v1")
-    def queue_streams_list(self) -> None:
-        """List the queues that this node keeps for its customers."""
 
     # --- devices ---
 

@@ -25,6 +25,7 @@ from services.gateway import Gateway
 from services.network import Network
 from services.p2p_hookups import P2PHookups
 from services.p2p_notifications import P2PNotifications
+from services.postman.queues import Queues
 from services.tcp_connections import TcpConnections
 from services.tcp_transport import TcpTransportService
 from tests.bitdust_node.router.test_router import ECHO, PUT, Text
@@ -114,7 +115,7 @@ class Hookups(Parts):
 
     async def test_notifications(self) -> None:
         a, b = await self.two()
-        notifications = P2PNotifications(a.router, a.resolver)
+        notifications = P2PNotifications(a.router, a.resolver, Queues())
         await notifications.start()
         self.successResultOf(self.run_it(a.router.reach(b.node_id)))
         await notifications.stop()
@@ -123,7 +124,7 @@ class Hookups(Parts):
         a, _ = await self.two()
         on = True
         api = Registry(lambda name: on)
-        api.add(P2PNotifications(a.router, a.resolver))
+        api.add(P2PNotifications(a.router, a.resolver, Queues()))
         for what in ("queues", "queue_consumers", "queue_producers", "queue_keepers", "queue_peddlers"):
             self.assertEqual(await api.call(f"{what}_list"), {"status": "OK", "result": []})
         on = False

@@ -4,7 +4,7 @@ Examples of identities, keys, friends, messages, groups and shares.
 
 from __future__ import annotations
 
-from bitdust_node.api.examples.example import FRESH, Example, Refusal, off
+from bitdust_node.api.examples.example import FRESH, SUPPLIER, Example, Refusal, off
 
 _KEY = "docs$alice@127.0.0.1_8084"
 _BOB = "bob@127.0.0.1_8084"
@@ -167,7 +167,7 @@ MESSAGES: tuple[Example, ...] = (
     Example("queues_list"),
     Example("queue_consumers_list"),
     Example("queue_producers_list"),
-    off("queue_streams_list", "joint_postman"),
+    Example("queue_streams_list", node=SUPPLIER),
     Example("queue_keepers_list"),
     Example("queue_peddlers_list"),
 )

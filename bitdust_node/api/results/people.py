@@ -148,6 +148,16 @@ class QueueProducer(TypedDict):
     produced: int
 
 
+class QueueStream(TypedDict):
+    """`consumers` and `producers`: global ids. `sequence_id`: number of the last message that is kept."""
+
+    queue_id: str
+    active: bool
+    consumers: list[str]
+    producers: list[str]
+    sequence_id: int
+
+
 class Group(TypedDict):
     """`last_sequence_id`: of the last message that was taken, -1 before any."""
 

@@ -77,6 +77,7 @@ RESULTS: Mapping[str, Any] = MappingProxyType(
         "process_restart": node.Restarted,
         "queue_consumers_list": list[people.QueueConsumer],
         "queue_producers_list": list[people.QueueProducer],
+        "queue_streams_list": list[people.QueueStream],
         "queues_list": list[people.Queue],
         "service_info": node.ServiceItem,
         "service_restart": list[dict[str, bool]],

@@ -49,7 +49,6 @@ class LaterTests(TestCase):
             ("message_send_group", "service_private_groups"),
             ("message_send", "service_private_messages"),
             ("message_receive", "service_private_messages"),
-            ("queue_streams_list", "service_joint_postman"),
         ):
             self.assertEqual(await self.error(name), f"{service}() is not started")
 

@@ -1,0 +1,3 @@
+"""
+What suppliers keep for people who are away: mailboxes, and the posts of groups.
+"""
