@@ -58,7 +58,7 @@ class TcpPipe(TlsProtocol):
         peer = self.transport.getPeer()
         self.host = peer.host
         self.remote = f"{peer.host}:{peer.port}"
-        self.transport.bufferSize = BUFFER
+        self.transport.bufferSize = self.transport.SEND_LIMIT = BUFFER
         self.transport.setTcpNoDelay(True)
         if self._expected is not None:
             self.session = self._entrance.outgoing(self, self._expected)

@@ -16,6 +16,9 @@ from twisted.python.failure import Failure
 from bitdust_node.errors import BitDustError, Corrupt
 from bitdust_node.identity.device import DeviceKey, spki_of
 
+#: SSL_MODE_ENABLE_PARTIAL_WRITE of <openssl/ssl.h>, which pyOpenSSL sets but does not name.
+PARTIAL_WRITE = 1
+
 
 def context_of(device: DeviceKey) -> SSL.Context:
     """
@@ -26,6 +29,8 @@ def context_of(device: DeviceKey) -> SSL.Context:
     context.set_max_proto_version(SSL.TLS1_3_VERSION)
     context.set_options(SSL.OP_NO_TICKET)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    # a write into memory never has to stop half way: one call, however many records that makes
+    context.clear_mode(PARTIAL_WRITE)
     key = serialization.load_pem_private_key(device.key_pem.encode("ascii"), None)
     context.use_privatekey(key)  # type: ignore[arg-type]
     context.use_certificate(x509.load_pem_x509_certificate(device.certificate_pem.encode("ascii")))
@@ -55,8 +60,8 @@ def peer_key_of(connection: SSL.Connection) -> bytes:
 
 #: A TLS record carries no more than this.
 RECORD = 16 * 1024
-#: What one call takes from TLS to the socket: four records with their headers.
-TAKE = 4 * RECORD + 1024
+#: Bytes that wait for the socket at most when nothing was written: answers of TLS itself.
+LITTLE = 1024
 
 
 class TlsProtocol(Protocol):
@@ -92,10 +97,11 @@ class TlsProtocol(Protocol):
     # --- what the heirs do ---
 
     def encrypt(self, data: bytes) -> None:
-        """Send up to four records of bytes."""
+        """Send bytes."""
         if not self._over:
             self._tls.sendall(data)
-            self._flush()
+            # all that it has become, in one call: a record adds 22 bytes
+            self._flush(len(data) + len(data) // 512 + LITTLE)
 
     def shut(self) -> None:
         """Close when all is sent."""
@@ -164,12 +170,12 @@ class TlsProtocol(Protocol):
         self.secured(peer_key)
         return not self._over
 
-    def _flush(self) -> None:
+    def _flush(self, most: int = LITTLE) -> None:
         try:
             while True:
-                data = self._tls.bio_read(TAKE)
+                data = self._tls.bio_read(most)
                 self.transport.write(data)
-                if len(data) < TAKE:
+                if len(data) < most:
                     return
         except SSL.WantReadError:
             return

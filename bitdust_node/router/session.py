@@ -4,7 +4,6 @@ One connection with one peer over a pipe of bytes: hello, then messages and stre
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from bitdust_node.identity.names import NodeId
 from bitdust_node.router import transport
 from bitdust_node.router.admission import Admission
 from bitdust_node.router.bandwidth import Bandwidth
+from bitdust_node.router.outgoing import Outgoing
 from bitdust_node.router.stream import CREDIT, SessionStream
 from bitdust_node.tasks import Tasks
 from bitdust_node.wire.frames import HEADER, Frame, FrameReader, Kind, encode
@@ -82,7 +82,6 @@ class Session:
         self.dialled = dialled
         self.bytes_in = 0
         self.bytes_out = 0
-        self.queued = 0
         self.on_closed: list[Callable[[transport.Session, BitDustError], None]] = []
         self._pipe = pipe
         self._admission = admission
@@ -101,10 +100,9 @@ class Session:
         self._waiting: list[Deferred[None]] = []
         self._on_message: OnMessage | None = None
         self._on_stream: OnStream | None = None
-        self._urgent: deque[bytes] = deque()
-        self._ready: deque[SessionStream] = deque()
-        self._paused = False
-        self._pumping = False
+        self._outgoing = Outgoing(self._write, limits.queued, bandwidth.send if bandwidth is not None else None)
+        #: Streams that got data from what the pipe has just brought.
+        self._fed: dict[SessionStream, None] = {}
         self._streams: dict[int, SessionStream] = {}
         self._windows = 0
         self._incoming_streams = 0
@@ -149,6 +147,10 @@ class Session:
     @property
     def host(self) -> str:
         return self._pipe.host
+
+    @property
+    def queued(self) -> int:
+        return self._outgoing.queued
 
     @property
     def streams(self) -> Sequence[transport.Stream]:
@@ -216,12 +218,11 @@ class Session:
 
     def pause(self) -> None:
         """The pipe has buffered enough."""
-        self._paused = True
+        self._outgoing.pause()
 
     def resume(self) -> None:
         """The pipe takes more."""
-        self._paused = False
-        self._pump()
+        self._outgoing.resume()
 
     def lost(self, reason: str) -> None:
         """The pipe is gone."""
@@ -233,31 +234,22 @@ class Session:
         """
         Send a frame before all data. Raises Full when the peer takes too little.
         """
-        if self.queued > self._limits.queued:
+        try:
+            self._outgoing.push(kind, stream, body)
+        except Full:
             error = Full(f"{self.remote} takes no more messages")
             if kind is Kind.MESSAGE or kind is Kind.OPEN:
-                raise error
+                raise error from None
             # answers of the protocol itself can not wait: a peer that asks for so many reads nothing
             self._end(Input.BROKEN, error)
-            return
-        frame = encode(kind, stream, body)
-        if self._paused or self._urgent:
-            self._urgent.append(frame)
-            self.queued += len(frame)
-        else:
-            self._write(frame)
 
     def want(self, stream: SessionStream) -> None:
         """Give a stream its turn."""
-        if stream not in self._ready:
-            self._ready.append(stream)
-        self._pump()
+        self._outgoing.want(stream)
 
-    def write_data(self, stream: int, chunk: memoryview) -> None:
-        """Write one DATA frame."""
-        if self._bandwidth is not None:
-            self._bandwidth.send.spend(len(chunk))
-        self._write(b"".join((HEADER.pack(len(chunk), Kind.DATA, stream), chunk)))
+    def write_data(self, frames: bytes, size: int) -> None:
+        """Write DATA frames."""
+        self._outgoing.data(frames, size)
 
     def forget(self, stream: SessionStream) -> None:
         """A stream is over."""
@@ -285,11 +277,7 @@ class Session:
             self._tick.cancel()
         if self._resting is not None and self._resting.active():
             self._resting.cancel()
-        if self._bandwidth is not None:
-            self._bandwidth.send.leave(self._pump)
-        self._urgent.clear()
-        self.queued = 0
-        self._ready.clear()
+        self._outgoing.clear()
         self._held.clear()
         for callback in self.on_closed:
             callback(self, self._reason)
@@ -351,31 +339,6 @@ class Session:
         self.bytes_out += len(data)
         self._pipe.write(data)
 
-    def _pump(self) -> None:
-        """Write until the pipe has enough: small frames first, then one DATA frame of each stream in turn."""
-        if self._pumping:
-            return
-        self._pumping = True
-        try:
-            while not self._paused:
-                if self._urgent:
-                    frame = self._urgent.popleft()
-                    self.queued -= len(frame)
-                    self._write(frame)
-                elif self._ready:
-                    if self._bandwidth is not None and not self._bandwidth.send.allows(self._pump):
-                        self._bandwidth.send.wait(self._pump)
-                        break
-                    stream = self._ready.popleft()
-                    if stream.sendable:
-                        stream.pump()
-                        if stream.sendable and stream not in self._ready:
-                            self._ready.append(stream)
-                else:
-                    break
-        finally:
-            self._pumping = False
-
     def _rest(self) -> None:
         """Read on only when the node may receive more; what the system has received already waits in its buffers."""
         if self._bandwidth is None or self._on_message is None or self._machine.state is not State.CONNECTED:
@@ -392,6 +355,12 @@ class Session:
             self._resting = self._clock.callLater(min(seconds, REST), self._rest)
 
     def _dispatch(self, frames: list[Frame]) -> None:
+        self._take(frames)
+        # once for all that came, as each call of a reader costs as much as a frame
+        while self._fed:
+            self._fed.popitem()[0].wake()
+
+    def _take(self, frames: list[Frame]) -> None:
         for index, frame in enumerate(frames):
             state = self._machine.state
             if state is State.CONNECTED and self._on_message is not None:
@@ -447,6 +416,7 @@ class Session:
         stream = self._streams.get(frame.stream)
         if stream is not None:
             stream.received(frame.body)
+            self._fed[stream] = None
         else:
             self._check_known(frame.stream)
 

@@ -15,7 +15,7 @@ from automats.stream import STREAM, Input, State
 from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError, Closed, Invalid
 from bitdust_node.identity.names import NodeId
-from bitdust_node.wire.frames import DATA_LIMIT, Kind
+from bitdust_node.wire.frames import DATA_LIMIT, HEADER, Kind
 from bitdust_node.wire.packet import pack_reason
 
 CREDIT = Struct(">I")
@@ -30,8 +30,8 @@ class Carrier(Protocol):
     @property
     def peer_id(self) -> NodeId: ...
 
-    def write_data(self, stream: int, chunk: memoryview) -> None:
-        """Hand one DATA frame to the pipe."""
+    def write_data(self, frames: bytes, size: int) -> None:
+        """Hand DATA frames to the pipe; size: bytes of the stream in them."""
 
     def push(self, kind: Kind, stream: int, body: bytes = b"") -> None:
         """Send another frame of the stream, before all data."""
@@ -198,28 +198,34 @@ class SessionStream:
             self._discarding = True
             self._carrier.push(Kind.STOP, self.id)
 
-    def pump(self) -> None:
+    def pump(self, most: int) -> None:
         """
-        Hand one DATA frame to the session; only when `sendable`.
+        Hand up to `most` bytes of DATA frames to the session, at once; only when `sendable`.
         """
-        part = self._queue[0]
-        chunk = part.rest[: min(DATA_LIMIT, self._credit)]
-        size = len(chunk)
-        part.rest = part.rest[size:]
+        frames: list[bytes | memoryview] = []
+        sent: list[Part] = []
+        left = size = min(most, self._credit)
+        while left and self._queue:
+            part = self._queue[0]
+            chunk = part.rest[: min(DATA_LIMIT, left)]
+            frames += (HEADER.pack(len(chunk), Kind.DATA, self.id), chunk)
+            part.rest = part.rest[len(chunk) :]
+            left -= len(chunk)
+            if not part.rest:
+                sent.append(self._queue.popleft())
+        size -= left
         self._credit -= size
         self.bytes_out += size
-        self._carrier.write_data(self.id, chunk)
-        if part.rest or not self._queue or self._queue[0] is not part:
-            return
-        self._queue.popleft()
-        if part.done is not None:
-            part.done.callback(None)
-        if not self._queue:
+        self._carrier.write_data(b"".join(frames), size)
+        for part in sent:
+            if part.done is not None and not part.done.called:
+                part.done.callback(None)
+        if not self._queue and self._machine.state is not State.BROKEN:
             self._drained()
 
     def received(self, chunk: bytes) -> None:
         """
-        A piece of a DATA frame came. Raises Invalid if the peer may not send it.
+        A piece of a DATA frame came; the reader hears of it by `wake`. Raises Invalid if the peer may not send it.
         """
         size = len(chunk)
         self._allowed -= size
@@ -234,7 +240,13 @@ class SessionStream:
             self._incoming[-1] += chunk
         else:
             self._incoming.append(chunk)
-        self._wake()
+
+    def wake(self) -> None:
+        """
+        Let the reader go on, if one waits.
+        """
+        if self._reader is not None and not self._reader.called:
+            self._reader.callback(None)
 
     def granted(self, credit: int) -> None:
         """
@@ -276,7 +288,7 @@ class SessionStream:
             self._carrier.push(Kind.END, self.id)
 
     def end_reading(self) -> None:
-        self._wake()
+        self.wake()
 
     def end_writing(self) -> None:
         self._drop_queue(Closed(UNREAD))
@@ -293,7 +305,7 @@ class SessionStream:
     def fail_all(self) -> None:
         assert self._error is not None
         self._drop_queue(self._error)
-        self._wake()
+        self.wake()
 
     def leave(self) -> None:
         # what was written before the end is still to be sent
@@ -326,7 +338,3 @@ class SessionStream:
             self._carrier.push(Kind.CREDIT, self.id, CREDIT.pack(self._eaten))
             self._allowed += self._eaten
         self._eaten = 0
-
-    def _wake(self) -> None:
-        if self._reader is not None and not self._reader.called:
-            self._reader.callback(None)

@@ -15,8 +15,9 @@ HEADER = Struct(">IBI")
 
 #: What a packet adds to the encoded question or answer that it carries.
 ENVELOPE = 1024
-#: A DATA frame of this body fills exactly four TLS records.
-DATA_LIMIT = 64 * 1024 - HEADER.size
+#: A whole DATA frame at most: four TLS records.
+DATA_FRAME = 64 * 1024
+DATA_LIMIT = DATA_FRAME - HEADER.size
 
 
 class Kind(IntEnum):
