@@ -18,6 +18,7 @@ from bitdust_node.identity.resolver import Resolver
 from bitdust_node.router.router import Router
 from bitdust_node.router.transport import Stream
 from bitdust_node.service import Service
+from bitdust_node.tasks import Tasks
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.storage import (
     LEASE_INFO,
@@ -39,11 +40,14 @@ from bitdust_node.wire.storage import (
     VersionName,
 )
 from services.employer import Employer
+from services.transfer.speeds import Speeds
 
 #: Seconds that a supplier has to bring a whole piece to its disk and say so.
 COMMIT_TIME = 120.0
 #: Bytes under way to or from one supplier, and to all of them together.
 WINDOW_LEAST, WINDOW_MOST, WINDOW_ALL = 256 * 1024, 1024 * 1024, 16 * 1024 * 1024
+#: Seconds from one writing of the speeds of suppliers to the next.
+SAVE_EVERY = 60.0
 
 Direction = Literal["outgoing", "incoming"]
 
@@ -80,11 +84,23 @@ class DataMotion(Service):
     depends: ClassVar[tuple[str, ...]] = ("employer",)
     needs_identity: ClassVar[bool] = True
 
-    def __init__(self, employer: Employer, router: Router, resolver: Resolver, me: Me, clock: Clock) -> None:
-        self._employer = employer
+    def __init__(
+        self, employer: Employer, router: Router, resolver: Resolver, me: Me, clock: Clock, speeds: Speeds
+    ) -> None:
+        self._employer, self._speeds = employer, speeds
         self._router, self._resolver, self._me, self._clock = router, resolver, me, clock
+        self._tasks = Tasks("data motion")
         self._moving: dict[int, Moving] = {}
         self._numbers = count()
+
+    async def start(self) -> None:
+        await self._speeds.load()
+        self._tasks = Tasks("data motion")
+        self._tasks.every(SAVE_EVERY, "save the speeds of suppliers", self._speeds.save, self._clock)
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+        await self._speeds.save()
 
     def note(self, holder: Holder, direction: Direction, label: str, path: str) -> Callable[[], None]:
         """

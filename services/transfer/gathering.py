@@ -18,10 +18,10 @@ from bitdust_node.tasks import Tasks
 from services.catalog.schema import Piece
 from services.data_motion import Holder
 from services.transfer.means import Means
-from services.transfer.reading import PieceReader
+from services.transfer.reading import HEDGE_TIME, PieceReader
 
-#: Seconds without a byte from a supplier that others wait for, before another one is asked too.
-HEDGE_TIME = 2.0
+#: Seconds from one look at those who stall to the next.
+LOOK_EVERY = 0.25
 #: Seconds without any progress at all, before the whole is given up.
 STALL_TIME = 60.0
 #: How often a supplier that could not be reached is asked again, and after how many seconds.
@@ -43,7 +43,7 @@ class Gathering:
     Reads the blocks of one version, the same run of blocks from k suppliers at a time.
 
     checked: each piece comes with the hashes of its blocks, so that it can be told who lies.
-    blamed: called when a supplier was caught. end: the block before which reading ends; None for the whole.
+    blamed: called when a supplier was caught. first, end: the blocks that will be read; None: to the last one.
     """
 
     log = Logger()
@@ -59,6 +59,7 @@ class Gathering:
         *,
         checked: bool = False,
         ahead: int,
+        first: int = 0,
         end: int | None = None,
     ) -> None:
         self._means, self._manifest, self._blamed = means, manifest, blamed
@@ -66,20 +67,23 @@ class Gathering:
         self._pieces = {piece.number: piece for piece in pieces}
         self._readers: list[PieceReader] = []
         self._notes: dict[int, Callable[[], None]] = {}
-        self._spare = deque(self._in_order(pieces))
+        layout = manifest.layout
+        size = layout.piece_bytes(manifest.length) if end is None else end * layout.block
+        self._spare = deque(means.ranking.order(pieces, manifest.k, size - first * layout.block))
         self._failures: dict[int, list[BitDustError]] = {}
         self._again: dict[int, float] = {}
         self._woken: Deferred[None] | None = None
         self._missed = False
-        self._first = 0
+        self._first = first
         self._moved = means.clock.seconds()
+        self._most: float | None = None
         self._tasks = Tasks(f"gathering of {label}")
 
     async def parts(self, first: int, size: int) -> dict[int, bytes]:
         """
         The next `size` bytes of k pieces by number; they begin with block `first`.
         """
-        self._first = first
+        self._first, self._most = first, None
         self._moved = self._means.clock.seconds()
         while True:
             ready = [reader for reader in self._readers if reader.has(size)]
@@ -129,15 +133,6 @@ class Gathering:
             self._drop(reader, reason)
         await self._tasks.stop()
 
-    def _in_order(self, pieces: Sequence[Piece]) -> list[Piece]:
-        """Connected suppliers first, and among them those whose pieces need no decoding."""
-        customer, online = self._means.customer, []
-        for piece in pieces:
-            link = customer.link_of(piece.node_id)
-            online.append(link is not None and link.connected)
-        order = sorted(zip(pieces, online, strict=True), key=lambda pair: (not pair[1], pair[0].number))
-        return [piece for piece, _ in order]
-
     def _taken(self, ready: list[PieceReader], size: int) -> dict[int, bytes]:
         chosen = ready[: self._manifest.k]
         for reader in list(self._readers):
@@ -176,9 +171,10 @@ class Gathering:
             if at <= now:
                 del self._again[number]
                 self._spare.append(self._pieces[number])
+        slow = self._most_wait(now, size)
         for reader in self._readers:
-            if self._spare and not reader.hedged and not reader.has(size) and now - reader.moved >= HEDGE_TIME:
-                reader.hedged = True
+            if self._spare and not reader.hedged and not reader.has(size):
+                reader.hedged = now - reader.moved >= reader.patience or slow
         wanted = self._manifest.k + sum(reader.hedged for reader in self._readers)
         while len(self._readers) < wanted and self._spare:
             self._start(self._spare.popleft())
@@ -187,12 +183,18 @@ class Gathering:
         if now - max([self._moved, *(reader.moved for reader in self._readers)]) >= STALL_TIME:
             raise Unavailable(f"no supplier has sent anything for {STALL_TIME:g} s")
 
+    def _most_wait(self, now: float, size: int) -> bool:
+        """True if half of those needed have waited for the rest for long, and for as long as they took themselves."""
+        if self._most is None:
+            ready = sum(reader.has(size) for reader in self._readers)
+            if ready and 2 * ready >= self._manifest.k:
+                self._most = now
+        return self._most is not None and now - self._most >= max(HEDGE_TIME, self._most - self._moved)
+
     def _start(self, piece: Piece) -> None:
         means, holder = self._means, Holder(NodeId(piece.node_id), piece.idurl)
         reader = PieceReader(
-            means.motion,
-            means.workers,
-            means.clock,
+            means,
             self._manifest,
             holder,
             piece.number,
@@ -218,7 +220,7 @@ class Gathering:
             self._missed = False
             return
         self._woken = Deferred()
-        call = self._means.clock.callLater(HEDGE_TIME / 4, self._wake)
+        call = self._means.clock.callLater(LOOK_EVERY, self._wake)
         try:
             await self._woken
         finally:

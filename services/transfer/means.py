@@ -16,6 +16,7 @@ from bitdust_node.threads import Workers
 from services.catalog.catalog import Catalog
 from services.customer import Customer
 from services.data_motion import DataMotion
+from services.transfer.ranking import Ranking
 
 
 class Means:
@@ -34,9 +35,11 @@ class Means:
         catalog: Catalog,
         customer: Customer,
         motion: DataMotion,
+        ranking: Ranking,
     ) -> None:
         self.me, self.workers, self.clock, self.events, self.automats = me, workers, clock, events, automats
         self.config, self.catalog, self.customer, self.motion = config, catalog, customer, motion
+        self.ranking = ranking
 
     @property
     def signet(self) -> Signet:

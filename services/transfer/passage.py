@@ -53,6 +53,7 @@ class Passage(Generic[T]):
             label,
             path,
             ahead=2 * self._step * layout.block,
+            first=first,
             end=self._end,
         )
         self._blames: list[Blame] = []

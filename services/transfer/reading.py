@@ -10,16 +10,17 @@ from struct import Struct
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from bitdust_node.clock import Clock
-from bitdust_node.errors import BitDustError, Corrupt
+from bitdust_node.errors import BitDustError, Corrupt, Unavailable
 from bitdust_node.pieces.hashtree import HASH_BYTES, check_leaves
 from bitdust_node.pieces.manifest import Manifest
 from bitdust_node.router.transport import Stream
 from bitdust_node.tasks import Tasks
-from bitdust_node.threads import Workers
-from services.data_motion import DataMotion, Holder
+from services.data_motion import Holder
+from services.transfer.means import Means
 
 _COUNT = Struct(">I")
+#: Seconds without a byte from a supplier that others wait for, before another one is asked too.
+HEDGE_TIME = 2.0
 #: More leaves than this are hashed in a worker.
 LEAVES_HERE = 256
 
@@ -35,9 +36,7 @@ class PieceReader:
 
     def __init__(
         self,
-        motion: DataMotion,
-        workers: Workers,
-        clock: Clock,
+        means: Means,
         manifest: Manifest,
         holder: Holder,
         number: int,
@@ -50,9 +49,11 @@ class PieceReader:
         self.holder, self.number = holder, number
         self.error: BitDustError | None = None
         self.leaves: list[bytes] = []
-        self.moved = clock.seconds()
+        self._means, self._clock, self._manifest = means, means.clock, manifest
+        self.moved = self._clock.seconds()
         self.hedged = False
-        self._motion, self._workers, self._clock, self._manifest = motion, workers, clock, manifest
+        #: Seconds without a byte after which it counts as stalled.
+        self.patience = means.ranking.patience(holder.node_id)
         self._first, self._checked, self._ahead, self._changed = first, checked, ahead, changed
         layout = manifest.layout
         if end is None or end >= layout.segments(manifest.length):
@@ -65,6 +66,10 @@ class PieceReader:
         self._room: Deferred[None] | None = None
         self._stream: Stream | None = None
         self._tasks = Tasks(f"piece {number} from {holder.idurl}")
+        # to measure the supplier: seconds until the first byte and waited for those after it, bytes that came
+        self._asked = self.moved
+        self._latency: float | None = None
+        self._waited, self._came = 0.0, 0
 
     def start(self) -> None:
         self._tasks.spawn("read", self._read())
@@ -116,12 +121,13 @@ class PieceReader:
         except CancelledError:
             raise
         finally:
+            self._measure()
             if self.error is not None:
                 self._changed()
 
     async def _open(self) -> None:
         manifest = self._manifest
-        self._stream = stream = await self._motion.get(
+        self._stream = stream = await self._means.motion.get(
             self.holder, manifest.version, self.number, manifest.k, self._first, self._checked, self._count
         )
         stream.finish()
@@ -134,7 +140,7 @@ class PieceReader:
         hashes = await stream.read_exactly(count * HASH_BYTES)
         leaves = [hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)]
         if count > LEAVES_HERE:
-            await self._workers.run(check_leaves, leaves, manifest.roots[self.number])
+            await self._means.workers.run(check_leaves, leaves, manifest.roots[self.number])
         else:
             check_leaves(leaves, manifest.roots[self.number])
         self.leaves = leaves
@@ -143,6 +149,7 @@ class PieceReader:
     async def _next(self) -> None:
         if self._stream is None:
             return
+        self._asked = self._clock.seconds() if self._came else self._asked
         data = await self._stream.read()
         if not data:
             raise Corrupt(f"piece {self.number} ends too early at {self.holder.idurl}: {self._left} bytes are missing")
@@ -152,8 +159,25 @@ class PieceReader:
         self._chunks.append(data)
         before, self._have = self._have, self._have + len(data)
         self.moved = self._clock.seconds()
+        if self._latency is None:
+            self._latency, self.patience = self.moved - self._asked, HEDGE_TIME
+        else:
+            self._waited += self.moved - self._asked
+        self._came += len(data)
         if before < self._needed <= self._have:
             self._changed()
         if self._have >= self._ahead and self._left:
             self._room = Deferred()
             await self._room
+
+    def _measure(self) -> None:
+        """Tell what is known of the speed of the supplier now; hashes before the blocks would spoil the measure."""
+        if self._checked:
+            return
+        speeds, waiting = self._means.ranking.speeds, self._clock.seconds() - self._asked
+        if self._latency is not None:
+            # one that was broken off in the middle may have been waited for in vain
+            self._waited += waiting if self._left and self._room is None else 0.0
+            speeds.note(self.holder.node_id, self._latency, self._came, self._waited)
+        elif self.error is None or isinstance(self.error, Unavailable):
+            speeds.note_silence(self.holder.node_id, waiting)

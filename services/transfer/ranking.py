@@ -1,0 +1,69 @@
+"""
+Whom to read from first: the fastest of those that are there and have stood their audits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bitdust_node.clock import Clock
+from services.catalog.schema import Piece
+from services.customer import Customer
+from services.transfer.speeds import Speed, Speeds
+from services.upkeep.standing import Standing
+
+#: How much faster the holder of a piece must be that has to be decoded, to be asked before one of the data itself.
+DECODING = 1.5
+#: The score of a supplier below which it makes no more difference.
+LEAST_SCORE = 0.02
+#: Seconds after which half of what is known of the speed of a supplier is forgotten: so it is tried again.
+HALF_LIFE = 6 * 3600.0
+#: So many times as long as usual is waited for the first byte, within these limits in seconds.
+PATIENCE, PATIENCE_LEAST, PATIENCE_MOST = 10, 0.5, 2.0
+
+
+class Ranking:
+    """
+    Puts holders of pieces in order, by their speeds, their standing and whether they are connected.
+    """
+
+    def __init__(self, customer: Customer, speeds: Speeds, standing: Standing, clock: Clock) -> None:
+        self.speeds = speeds
+        self._customer, self._standing, self._clock = customer, standing, clock
+
+    def order(self, pieces: Sequence[Piece], k: int, size: int) -> list[Piece]:
+        """
+        The pieces, those that should be asked first at the front. size: bytes that are wanted of each.
+        """
+        measured = [speed for piece in pieces if (speed := self.speeds.of(piece.node_id)) is not None]
+        # who is not known is thought to be as good as the best: only so it becomes known
+        best = Speed(
+            min((speed.latency for speed in measured), default=0.0),
+            max((speed.rate for speed in measured), default=0.0),
+        )
+
+        def rank(piece: Piece) -> tuple[bool, float, int]:
+            link = self._customer.link_of(piece.node_id)
+            cost = self._cost(piece.node_id, size, best) * (DECODING if piece.number >= k else 1.0)
+            return link is None or not link.connected, cost, piece.number
+
+        return sorted(pieces, key=rank)
+
+    def patience(self, node_id: str) -> float:
+        """
+        Seconds without a byte of an answer after which another supplier is asked too.
+        """
+        speed = self.speeds.of(node_id)
+        if speed is None:
+            return PATIENCE_MOST
+        return min(PATIENCE_MOST, max(PATIENCE_LEAST, PATIENCE * speed.latency))
+
+    def _cost(self, node_id: str, size: int, best: Speed) -> float:
+        least = max(best.seconds(size), 1e-6)
+        speed = self.speeds.of(node_id)
+        cost = least
+        if speed is not None:
+            known = Speed(speed.latency, speed.rate or best.rate)
+            age = max(0.0, self._clock.seconds() - speed.seen)
+            cost += (known.seconds(size) - least) * 0.5 ** (age / HALF_LIFE)
+        return cost / max(LEAST_SCORE, self._standing.of(node_id).score)
