@@ -160,6 +160,37 @@ class BackupDb(Service):
         return Answer(told, message=f"new {kind} was created" if created else f"{kind} is in the catalog already")
 
     @method(
+        "PUT",
+        "/file/rename/v1",
+        "POST /file/rename/v1",
+        "PUT /file/move/v1",
+        "PUT /f/r",
+        needs=("service_backup_db",),
+        accept={"new_path": ("new_remote_path", "new_name")},
+    )
+    async def file_rename(self, remote_path: str, new_path: str) -> Answer:
+        """
+        Give a file or folder another path in the catalog, with all below it and all versions; nothing is sent anew.
+        Running transfers go on.
+
+        new_path: the whole path, below the same key; missing folders above it are created.
+        """
+        item, version = await self.item(remote_path)
+        if version is not None:
+            raise Invalid("invalid item found: the path of the whole item is expected, not of one version")
+        target = self.parse(new_path)
+        if not target.path or target.version:
+            raise Invalid("invalid new_path format: the path of an item is expected")
+        # a bare path is below the key that the item has
+        if target.key_alias != item.alias and target.path != new_path.strip("/"):
+            raise Invalid(f"an item of key {item.alias} can not be moved to key {target.key_alias}")
+        renamed = await self._catalog.rename(item, target.path)
+        for transfer in list(self._running.below(item.alias, item.path)):
+            transfer.item = await self._catalog.item(transfer.item.id) or transfer.item
+        told = self._name(renamed) | {"path_id": renamed.path_id, "type": renamed.kind, "old_path": item.path}
+        return Answer(told, message=f"{item.path} was renamed to {renamed.path}")
+
+    @method(
         "POST",
         "/file/delete/v1",
         "DELETE /file/delete/v1",

@@ -67,6 +67,15 @@ def create(context: Context, remote_path: str, folder: bool) -> None:
     context.tell("file_create", 60, remote_path=remote_path, as_folder=folder)
 
 
+@file.named("rename", "mv", "move")
+@click.argument("remote_path", shell_complete=remote_paths)
+@click.argument("new_path")
+@pass_context
+def rename(context: Context, remote_path: str, new_path: str) -> None:
+    """Give a file or folder another path; nothing is sent anew."""
+    context.tell("file_rename", 60, remote_path=remote_path, new_path=new_path)
+
+
 @file.named("delete", "del", "rm", "remove", "erase")
 @click.argument("remote_path", shell_complete=remote_paths)
 @pass_context

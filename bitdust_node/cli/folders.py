@@ -24,6 +24,15 @@ def create(context: Context, remote_path: str) -> None:
     context.tell("file_create", 60, remote_path=remote_path, as_folder=True)
 
 
+@folder.named("rename", "mv", "move")
+@click.argument("remote_path", shell_complete=remote_paths)
+@click.argument("new_path")
+@pass_context
+def rename(context: Context, remote_path: str, new_path: str) -> None:
+    """Give a folder another path, with all that is in it; nothing is sent anew."""
+    context.tell("file_rename", 60, remote_path=remote_path, new_path=new_path)
+
+
 @folder.named("delete", "del", "rm", "remove", "erase")
 @click.argument("remote_path", shell_complete=remote_paths)
 @pass_context

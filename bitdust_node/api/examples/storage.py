@@ -7,6 +7,7 @@ from __future__ import annotations
 from bitdust_node.api.examples.example import LOCAL_FILE, SUPPLIER, Example, Refusal
 
 _PATH = "papers/report.txt"
+_NEW_PATH = "papers/2026.txt"
 _NO_PATH = Refusal("there is no path", {"remote_path": ""}, "invalid remote_path format")
 _UNKNOWN = Refusal(
     "the catalog has no such path",
@@ -86,7 +87,28 @@ FILES: tuple[Example, ...] = (
             ),
         ),
     ),
-    Example("file_delete", {"remote_path": _PATH}, refusals=(_UNKNOWN, _NO_PATH)),
+    Example(
+        "file_rename",
+        {"remote_path": _PATH, "new_path": _NEW_PATH},
+        refusals=(
+            Refusal(
+                "the catalog has no such path",
+                {"remote_path": "papers/no.txt", "new_path": _NEW_PATH},
+                "path 'papers/no.txt' was not found in the catalog",
+            ),
+            Refusal(
+                "something has the new path",
+                {"remote_path": "papers", "new_path": "papers"},
+                "remote path 'papers' already exists in the catalog",
+            ),
+            Refusal(
+                "a folder would be in itself",
+                {"remote_path": "papers", "new_path": "papers/old"},
+                "'papers' can not be moved into itself",
+            ),
+        ),
+    ),
+    Example("file_delete", {"remote_path": _NEW_PATH}, refusals=(_UNKNOWN, _NO_PATH)),
     Example("file_explore", {"local_path": "/home/alice/none"}, answer="local path not exist"),
     Example("chunk_write", {"data": "aGVsbG8="}),
     Example("chunk_read", {"path": "none", "offset": 0}, answer="file 'none' was not found"),

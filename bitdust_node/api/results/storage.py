@@ -64,6 +64,17 @@ class FileCreated(TypedDict):
     type: NotRequired[str]
 
 
+class FileRenamed(TypedDict):
+    path_id: str
+    path: str
+    old_path: str
+    remote_path: str
+    global_id: str
+    customer: str
+    key_id: str
+    type: str
+
+
 class UploadRunning(TypedDict):
     version: str
     key_id: str

@@ -36,6 +36,7 @@ RESULTS: Mapping[str, Any] = MappingProxyType(
         "events_list": dict[str, int],
         "file_create": storage.FileCreated,
         "file_delete": storage.FileCreated,
+        "file_rename": storage.FileRenamed,
         "file_download_start": storage.DownloadStarted,
         "file_download_stop": list[storage.DownloadStopped],
         "file_exists": storage.FileExists,
