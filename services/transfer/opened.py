@@ -42,7 +42,16 @@ async def pieces_of(means: Means, version: Version) -> list[Piece]:
     The pieces of a version that are worth asking for.
     """
     held = (await means.catalog.pieces([version.id]))[version.id]
-    return [piece for piece in held if piece.state in ("stored", "leaving", "sent")]
+    return sources(held, version.k, ("stored", "leaving", "sent"))
+
+
+def sources(held: Sequence[Piece], k: int, states: Sequence[str] = ("stored", "leaving")) -> list[Piece]:
+    """
+    The pieces in one of these states. If they are fewer than k, all: nothing is given up for a mark, as who was found
+    without a piece may only have been without his disk for a while, and what is read is checked.
+    """
+    chosen = [piece for piece in held if piece.state in states]
+    return chosen if len(chosen) >= k else list(held)
 
 
 async def packed_manifest(means: Means, version: Version, pieces: Sequence[Piece]) -> bytes:

@@ -17,6 +17,7 @@ from services.catalog.schema import Piece, Version
 from services.data_motion import Holder
 from services.transfer.gathering import Blame, Gathering
 from services.transfer.means import Means
+from services.transfer.opened import sources
 from services.transfer.sending import Senders
 
 log = Logger()
@@ -28,9 +29,9 @@ async def rebuild(means: Means, version: Version, label: str, path: str) -> list
     now. Every block that is read is checked, as a wrong one would make a wrong piece.
     """
     held = (await means.catalog.pieces([version.id]))[version.id]
-    sources = [piece for piece in held if piece.state in ("stored", "leaving")]
+    holders = sources(held, version.k)
     receivers = _receivers(means, version, held, await means.catalog.renewals.barred(version.id))
-    if version.manifest is None or len(sources) < version.k or not receivers:
+    if version.manifest is None or len(holders) < version.k or not receivers:
         return []
     manifest = SignedManifest.parse(version.manifest).manifest
     told = [(holder.node_id, holder.idurl) for holder in receivers.values()]
@@ -40,7 +41,7 @@ async def rebuild(means: Means, version: Version, label: str, path: str) -> list
         return []
     made: list[Piece] = []
     try:
-        made = await _renew(means, manifest, version.manifest, sources, receivers, label, path)
+        made = await _renew(means, manifest, version.manifest, holders, receivers, label, path)
     finally:
         await means.catalog.renewals.end(version.id, told, made)
     done = [piece.number for piece in made]
@@ -52,7 +53,7 @@ async def _renew(
     means: Means,
     manifest: Manifest,
     packed: bytes,
-    sources: Sequence[Piece],
+    holders: Sequence[Piece],
     receivers: dict[int, Holder],
     label: str,
     path: str,
@@ -62,7 +63,7 @@ async def _renew(
     batch = max(1, BATCH_BYTES // layout.segment_bytes)
     blamed: list[Blame] = []
     gathering = Gathering(
-        means, manifest, sources, blamed.append, label, path, checked=True, ahead=2 * batch * layout.block
+        means, manifest, holders, blamed.append, label, path, checked=True, ahead=2 * batch * layout.block
     )
     senders = Senders(means.motion, means.clock, manifest.version, receivers, layout.m, label, path)
     reason = "rebuilding was broken off"
