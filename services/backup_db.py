@@ -13,7 +13,6 @@ from bitdust_node.api.registry import Answer, method
 from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
 from bitdust_node.errors import Invalid, NotFound
-from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import KeyId, RemotePath
 from bitdust_node.paths import DataFolder
 from bitdust_node.router.router import Router
@@ -22,6 +21,7 @@ from services.catalog.catalog import Catalog
 from services.catalog.deleting import Deletions
 from services.catalog.listing import describe_item
 from services.catalog.names import parse_remote, split_backup_path
+from services.catalog.place import Place
 from services.catalog.schema import Item
 from services.customer import Customer
 from services.data_motion import DataMotion
@@ -50,14 +50,14 @@ class BackupDb(Service):
         customer: Customer,
         catalog: Catalog,
         running: Running,
-        me: Me,
+        place: Place,
         config: Config,
         folder: DataFolder,
         router: Router,
         clock: Clock,
     ) -> None:
         self._list_files, self._catalog, self._running = list_files, catalog, running
-        self._me, self._config, self._folder = me, config, folder
+        self._place, self._config, self._folder = place, config, folder
         #: Tells suppliers what is deleted.
         self.deletions = Deletions(catalog, customer, motion, router.contacts, clock)
 
@@ -79,8 +79,8 @@ class BackupDb(Service):
         """
         A remote path in the catalog of this node; anybody else's is `NotFound`.
         """
-        found = parse_remote(remote_path, self._me.global_id)
-        if found.owner != self._me.global_id:
+        found = parse_remote(remote_path, self._place.owner_id)
+        if found.owner != self._place.owner_id:
             raise NotFound(f"customer {found.owner} was not found")
         return found
 
@@ -236,8 +236,8 @@ class BackupDb(Service):
         folder: Item | None = None
         alias: str | None = None
         if key_id:
-            key = KeyId.parse(key_id, self._me.global_id)
-            if key.owner != self._me.global_id:
+            key = KeyId.parse(key_id, self._place.owner_id)
+            if key.owner != self._place.owner_id:
                 raise NotFound(f"customer {key.owner} was not found")
             alias = key.alias
         if remote_path and self.parse(remote_path).path:
@@ -259,13 +259,13 @@ class BackupDb(Service):
         return Answer(listed, extra={"revision": self._catalog.revision})
 
     def _name(self, item: Item) -> dict[str, Any]:
-        key_id = f"{item.alias}${self._me.global_id}"
+        key_id = f"{item.alias}${self._place.owner_id}"
         return {
             "path": item.path,
             "key_id": key_id,
             "remote_path": f"{key_id}:{item.path}",
             "global_id": f"{key_id}:{item.path_id}",
-            "customer": self._me.idurl,
+            "customer": self._place.owner_idurl,
         }
 
     async def _describe(self, items: list[Item], uploads: bool, downloads: bool) -> list[dict[str, Any]]:
@@ -281,10 +281,10 @@ class BackupDb(Service):
             downs[download.item.id].append(download)
         listed = []
         for item in items:
-            key_id = f"{item.alias}${self._me.global_id}"
-            told = describe_item(key_id, self._me.global_id, item, versions[item.id], pieces, progress)
+            key_id = f"{item.alias}${self._place.owner_id}"
+            told = describe_item(key_id, self._place.owner_id, item, versions[item.id], pieces, progress)
             told |= {
-                "idurl": self._me.idurl,
+                "idurl": self._place.owner_idurl,
                 "key_alias": item.alias,
                 "childs": item.children > 0,
                 "local_path": str(self.restore_path(item, None)),

@@ -39,6 +39,7 @@ from bitdust_node.wire.storage import (
     PieceStored,
     VersionName,
 )
+from services.catalog.place import Place
 from services.employer import Employer
 from services.transfer.speeds import Speeds
 
@@ -85,9 +86,11 @@ class DataMotion(Service):
     needs_identity: ClassVar[bool] = True
 
     def __init__(
-        self, employer: Employer, router: Router, resolver: Resolver, me: Me, clock: Clock, speeds: Speeds
+        self, employer: Employer, place: Place, router: Router, resolver: Resolver, me: Me, clock: Clock, speeds: Speeds
     ) -> None:
         self._employer, self._speeds = employer, speeds
+        #: The share whose pieces are meant; None: the own ones.
+        self._circle = place.circle
         self._router, self._resolver, self._me, self._clock = router, resolver, me, clock
         self._tasks = Tasks("data motion")
         self._moving: dict[int, Moving] = {}
@@ -120,13 +123,15 @@ class DataMotion(Service):
         """
         await self._know(holder)
         window = _window(pieces)
-        return await self._router.open_stream(holder.node_id, PIECE_PUT, PieceName(version, number), window=window)
+        return await self._router.open_stream(
+            holder.node_id, PIECE_PUT, PieceName(version, number, self._circle), window=window
+        )
 
     async def commit(self, holder: Holder, version: bytes, number: int, manifest: bytes) -> PieceStored:
         """
         Wait until the piece that was sent before is safely stored.
         """
-        question = PieceCommit(version, number, manifest)
+        question = PieceCommit(version, number, manifest, self._circle)
         return await self._router.request(holder.node_id, PIECE_COMMIT, question, timeout=COMMIT_TIME)
 
     async def get(
@@ -144,7 +149,7 @@ class DataMotion(Service):
         asked for.
         """
         await self._know(holder)
-        question = PieceGet(version, number, first, blocks, leaves)
+        question = PieceGet(version, number, first, blocks, leaves, self._circle)
         return await self._router.open_stream(holder.node_id, PIECE_GET, question, window=_window(pieces))
 
     async def audit(self, holder: Holder, version: bytes, number: int, blocks: Sequence[int]) -> Stream:
@@ -153,7 +158,7 @@ class DataMotion(Service):
         """
         await self._know(holder)
         return await self._router.open_stream(
-            holder.node_id, PIECE_AUDIT, PieceAudit(version, number, list(blocks)), window=WINDOW_MOST
+            holder.node_id, PIECE_AUDIT, PieceAudit(version, number, list(blocks), self._circle), window=WINDOW_MOST
         )
 
     async def manifest(self, holder: Holder, version: bytes) -> bytes:
@@ -161,7 +166,7 @@ class DataMotion(Service):
         The packed manifest as a supplier keeps it.
         """
         await self._know(holder)
-        return (await self._router.request(holder.node_id, MANIFEST_GET, VersionName(version))).manifest
+        return (await self._router.request(holder.node_id, MANIFEST_GET, VersionName(version, self._circle))).manifest
 
     async def room(self, holder: Holder) -> int:
         """
@@ -178,14 +183,16 @@ class DataMotion(Service):
         Let a supplier drop versions; returns when it has.
         """
         await self._know(holder)
-        await self._router.request(holder.node_id, PIECE_DELETE, PieceDelete(list(versions)))
+        await self._router.request(holder.node_id, PIECE_DELETE, PieceDelete(list(versions), self._circle))
 
     async def listing(self, holder: Holder, after: bytes) -> list[PieceItem]:
         """
         One page of what a supplier keeps for this node.
         """
         await self._know(holder)
-        return (await self._router.request(holder.node_id, PIECE_LIST, PieceListQuestion(after))).pieces
+        return (
+            await self._router.request(holder.node_id, PIECE_LIST, PieceListQuestion(after, circle=self._circle))
+        ).pieces
 
     async def _know(self, holder: Holder) -> None:
         if self._resolver.cached(holder.node_id) is None:

@@ -11,10 +11,10 @@ from twisted.logger import Logger
 
 from bitdust_node.errors import BitDustError, Invalid
 from bitdust_node.events import Events
-from bitdust_node.identity.me import Me
 from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
 from services.catalog.catalog import Catalog
+from services.catalog.place import Place
 from services.catalog.vault import Vault
 from services.customer import Customer
 from services.data_motion import DataMotion, Holder
@@ -45,11 +45,11 @@ class ListFiles(Service):
         motion: DataMotion,
         catalog: Catalog,
         vault: Vault,
-        me: Me,
+        place: Place,
         events: Events,
     ) -> None:
         self._employer, self._customer, self._motion = employer, customer, motion
-        self._catalog, self._vault, self._me, self._events = catalog, vault, me, events
+        self._catalog, self._vault, self._place, self._events = catalog, vault, place, events
         self._tasks = Tasks("list files")
         self._undo: list[Callable[[], None]] = []
         self._asked: set[str] = set()
@@ -117,4 +117,4 @@ class ListFiles(Service):
                 version=version.hex(),
             )
             await self._catalog.mark_piece(version, number, link.node_id, "lost")
-        self._events.publish("my-list-files-refreshed", {"customer_idurl": self._me.idurl, "unknown": unknown})
+        self._events.publish("my-list-files-refreshed", {"customer_idurl": self._place.owner_idurl, "unknown": unknown})

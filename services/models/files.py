@@ -10,12 +10,11 @@ from typing import Any
 
 from bitdust_node.api.models import Snapshot, Tell
 from bitdust_node.clock import Clock, DelayedCall
-from bitdust_node.identity.me import Me
-from bitdust_node.identity.names import KeyId
 from bitdust_node.tasks import Tasks
 from services.catalog.catalog import Catalog
 from services.catalog.changes import Change, Gone
 from services.catalog.listing import describe_version
+from services.catalog.place import Place
 from services.catalog.schema import Item, Version
 
 #: Items read at a time, and seconds in which changes gather before they are looked at.
@@ -31,8 +30,8 @@ class CatalogModel(ABC):
 
     model = ""
 
-    def __init__(self, catalog: Catalog, me: Me, clock: Clock) -> None:
-        self._catalog, self._me, self._clock = catalog, me, clock
+    def __init__(self, catalog: Catalog, place: Place, clock: Clock) -> None:
+        self._catalog, self._place, self._clock = catalog, place, clock
         self._items: set[int] = set()
         self._versions: set[bytes] = set()
         self._gone: list[Gone] = []
@@ -99,7 +98,7 @@ class CatalogModel(ABC):
         self._items, self._versions, self._gone = set(), set(), []
 
     def _key_id(self, alias: str) -> str:
-        return str(KeyId(alias, self._me.global_id))
+        return self._place.key_id(alias)
 
     @abstractmethod
     async def _snapshots(self, items: Sequence[Item], query: Mapping[str, Any]) -> Iterable[Snapshot]:
@@ -147,7 +146,7 @@ class FileModel(CatalogModel):
             "remote_path": f"{key_id}:{path}",
             "size": sum(max(0, version.size) for version in versions),
             "type": kind,
-            "customer": self._me.global_id,
+            "customer": self._place.owner_id,
             "versions": [{"backup_id": f"{key_id}:{path_id}/{version.name}"} for version in versions],
         }
         return Snapshot(str(data["global_id"]), data, created, deleted)

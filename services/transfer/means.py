@@ -11,9 +11,10 @@ from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
 from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
-from bitdust_node.pieces.signet import OwnSignet, Signet
+from bitdust_node.pieces.signet import Signet
 from bitdust_node.threads import Workers
 from services.catalog.catalog import Catalog
+from services.catalog.place import Place
 from services.customer import Customer
 from services.data_motion import DataMotion
 from services.transfer.ranking import Ranking
@@ -27,6 +28,7 @@ class Means:
     def __init__(
         self,
         me: Me,
+        place: Place,
         workers: Workers,
         clock: Clock,
         events: Events,
@@ -37,6 +39,7 @@ class Means:
         motion: DataMotion,
         ranking: Ranking,
     ) -> None:
+        self.place = place
         self.me, self.workers, self.clock, self.events, self.automats = me, workers, clock, events, automats
         self.config, self.catalog, self.customer, self.motion = config, catalog, customer, motion
         self.ranking = ranking
@@ -46,7 +49,7 @@ class Means:
         """
         What versions are signed with, and who can open them.
         """
-        return OwnSignet(self.me.key)
+        return self.place.signet
 
     @property
     def copies(self) -> int:
@@ -57,9 +60,9 @@ class Means:
 
     def key_id(self, alias: str) -> str:
         """
-        The full id of an own key.
+        The full id of a key of the catalog.
         """
-        return f"{alias}${self.me.global_id}"
+        return self.place.key_id(alias)
 
 
 class Meta(msgspec.Struct, frozen=True, array_like=True):

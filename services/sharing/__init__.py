@@ -1,0 +1,3 @@
+"""
+Shares: catalogs that several people read and write, kept by the suppliers of one of them.
+"""
