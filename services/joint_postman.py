@@ -1,5 +1,5 @@
 """
-service_joint_postman: keeps messages for customers who are away.
+service_joint_postman: keeps messages for customers who are away, and the posts of their groups.
 """
 
 from __future__ import annotations
@@ -9,21 +9,25 @@ from typing import Any, ClassVar
 
 from bitdust_node.api.registry import method
 from bitdust_node.clock import Clock
+from bitdust_node.config.config import Config
 from bitdust_node.errors import Unavailable
 from bitdust_node.identity.me import Me
+from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.paths import DataFolder
 from bitdust_node.router.router import Router
 from bitdust_node.service import Service
+from bitdust_node.tasks import Tasks
 from bitdust_node.threads import Workers
 from services.postman.mailboxes import Mailboxes
+from services.postman.posts import Posts
 from services.postman.queues import Queues
 from services.supplier import Supplier
 
 
 class JointPostman(Service):
     """
-    The mailboxes of customers, while this node is a supplier.
+    The mailboxes and groups of customers, while this node is a supplier.
     """
 
     name: ClassVar[str] = "joint_postman"
@@ -39,17 +43,20 @@ class JointPostman(Service):
         resolver: Resolver,
         folder: DataFolder,
         workers: Workers,
+        config: Config,
         clock: Clock,
     ) -> None:
         self._supplier, self._queues, self._router = supplier, queues, router
         self._me, self._resolver, self._folder = me, resolver, folder
-        self._workers, self._clock = workers, clock
+        self._workers, self._config, self._clock = workers, config, clock
+        self._tasks = Tasks(self.name)
         self._mailboxes: Mailboxes | None = None
-        self._undo: Callable[[], None] | None = None
+        self._posts: Posts | None = None
+        self._undo: list[Callable[[], object]] = []
 
     async def start(self) -> None:
-        keeping = self._supplier.keeping
-        if keeping is None:
+        keeping, rosters = self._supplier.keeping, self._supplier.rosters
+        if keeping is None or rosters is None:
             raise Unavailable("this node is no supplier")
         self._mailboxes = Mailboxes(
             self._folder.base / "mailboxes.db",
@@ -62,12 +69,39 @@ class JointPostman(Service):
             self._clock,
         )
         await self._mailboxes.start()
-        self._undo = self._queues.add(self._mailboxes.queues)
+        self._posts = posts = Posts(
+            self._folder.base / "posts.db",
+            rosters,
+            keeping.leases,
+            keeping.space,
+            lambda: self._config.bytes("services/joint-postman/group-space"),
+            self._me,
+            self._resolver,
+            self._router,
+            self._workers,
+            self._clock,
+        )
+        await self._posts.start()
+        self._tasks = Tasks(self.name)
+
+        def forget(customer: NodeId) -> None:
+            self._tasks.spawn("forget the posts of a customer", posts.forget(customer))
+
+        keeping.leases.ended.append(forget)
+        self._undo = [
+            self._queues.add(self._mailboxes.queues),
+            self._queues.add(self._posts.queues),
+            lambda: keeping.leases.ended.remove(forget),
+        ]
 
     async def stop(self) -> None:
-        undo, self._undo = self._undo, None
-        if undo is not None:
+        for undo in self._undo:
             undo()
+        self._undo = []
+        await self._tasks.stop()
+        posts, self._posts = self._posts, None
+        if posts is not None:
+            await posts.stop()
         mailboxes, self._mailboxes = self._mailboxes, None
         if mailboxes is not None:
             await mailboxes.stop()

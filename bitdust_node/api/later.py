@@ -22,7 +22,6 @@ CHOSEN = {"only_active": ("active",), "include_mine": ("mine",), "include_grante
 RECIPIENT = {"recipient_id": ("global_id", "idurl", "id")}
 
 SHARES = "shared_data"
-GROUPS = "private_groups"
 MESSAGES = "private_messages"
 DEVICES = "web_socket_communicator"
 WALLET = "bismuth_wallet"
@@ -124,46 +123,6 @@ class LaterApi:
     def share_history(self) -> None:
         """Tell who changed what in the shares, and when."""
 
-    # --- groups ---
-
-    @later(GROUPS, "GET", "/group/list/v1", "GET /gr/l", accept=CHOSEN)
-    def groups_list(self, only_active: bool = False, include_mine: bool = True, include_granted: bool = True) -> None:
-        """List the known groups, own and joined."""
-
-    @later(GROUPS, "POST", "/group/create/v1", "POST /gr/c")
-    def group_create(
-        self, creator_id: str | None = None, key_size: int | None = None, label: str = "", timeout: int = 30
-    ) -> None:
-        """Create a new group."""
-
-    @later(GROUPS, "GET", "/group/info/v1", "GET /gr/i")
-    def group_info(self, group_key_id: str) -> None:
-        """Show one group."""
-
-    @later(GROUPS, "GET", "/group/info/dht/v1", accept={"group_creator_id": ("group_creator_idurl", "id")})
-    def group_info_dht(self, group_creator_id: str) -> None:
-        """Read from the DHT what the creator of groups has published about them."""
-
-    @later(GROUPS, "POST", "/group/join/v1", "POST /gr/j")
-    def group_join(
-        self, group_key_id: str, publish_events: bool = False, use_dht_cache: bool = True, wait_result: bool = True
-    ) -> None:
-        """Take part in a group."""
-
-    @later(GROUPS, "DELETE", "/group/leave/v1", "DELETE /gr/lv")
-    def group_leave(self, group_key_id: str, erase_key: bool = False) -> None:
-        """Take part in a group no longer."""
-
-    @later(GROUPS, "PUT", "/group/reconnect/v1")
-    def group_reconnect(self, group_key_id: str, use_dht_cache: bool = False) -> None:
-        """Connect a group anew."""
-
-    @later(GROUPS, "PUT", "/group/share/v1", "PUT /gr/sh", accept={"group_key_id": ("key_id",), **TRUSTED})
-    def group_share(
-        self, group_key_id: str, trusted_user_id: str, timeout: int = 30, publish_events: bool = False
-    ) -> None:
-        """Give another user access to a group."""
-
     # --- messages ---
 
     @later(MESSAGES, "POST", "/message/send/v1", "POST /msg/s", accept=RECIPIENT)
@@ -171,10 +130,6 @@ class LaterApi:
         self, recipient_id: str, data: dict[str, Any], ping_timeout: int = 30, message_ack_timeout: int = 15
     ) -> None:
         """Encrypt a JSON object for one user and deliver it."""
-
-    @later(GROUPS, "POST", "/message/send/group/v1", "POST /msg/sg")
-    def message_send_group(self, group_key_id: str, data: dict[str, Any]) -> None:
-        """Publish a JSON object to a group."""
 
     @later(MESSAGES, "GET", "/message/receive/{consumer_callback_id}/v1", "GET /msg/r/{consumer_callback_id}")
     def message_receive(

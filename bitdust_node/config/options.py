@@ -128,6 +128,8 @@ _STORAGE = (
     _other("services/supplier-contracts/duration-raise-factor", Kind.NON_ZERO_FLOAT, 2.0, "duration factor"),
     _some("services/supplier-contracts/initial-duration-hours", 6, "first duration"),
     _space("services/supplier/donated-space", "8 GB", "donated space", "Disk space given to customers."),
+    _space("services/supplier/scrub-rate", "1 MB", "scrub rate",
+           "Bytes a second of what is kept for customers that are read to find what has gone bad; 0 is off."),
 )  # fmt: skip
 
 _NETWORK = (
@@ -189,6 +191,12 @@ _NETWORK = (
 _PEOPLE = (
     _some("services/broadcasting/max-broadcast-connections", 3, "broadcast connections"),
     _yes("services/broadcasting/routing-enabled", False, "broadcast routing"),
+    _space(
+        "services/joint-postman/group-space",
+        "64 MB",
+        "space of a group",
+        "What one group of a customer may fill here; the oldest posts give way. It counts into his lease.",
+    ),
     _some("services/message-broker/archive-chunk-size", 100, "archive chunk"),
     _some("services/private-groups/broker-connect-timeout", 120, "broker time-out"),
     _some("services/private-groups/message-ack-timeout", 30, "message time-out"),

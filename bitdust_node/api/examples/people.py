@@ -12,6 +12,7 @@ _NOBODY = "nobody@127.0.0.1_8084"
 _SHARE = "share_0123456789abcdef0123456789abcdef$alice@127.0.0.1_8084"
 _GROUP = "group_0123456789abcdef0123456789abcdef$alice@127.0.0.1_8084"
 _NO_KEY = Refusal("the key is not known", {"key_id": "nope"}, "key nope$alice@127.0.0.1_8084 is not registered")
+_NO_GROUP = Refusal("it is no id of a group", {"group_key_id": "master$alice@127.0.0.1_8084"}, "invalid group id")
 _BAD_KEY = Refusal("the text is no key id", {"key_id": "a$$b"}, "incorrect key_id format")
 
 IDENTITIES: tuple[Example, ...] = (
@@ -162,7 +163,15 @@ MESSAGES: tuple[Example, ...] = (
     off("message_history", "message_history", recipient_id=_BOB),
     off("message_conversations_list", "message_history"),
     off("message_send", "private_messages", recipient_id=_BOB, data={"text": "hello"}),
-    off("message_send_group", "private_groups", group_key_id=_GROUP, data={"text": "hello"}),
+    Example(
+        "message_send_group",
+        {"group_key_id": _GROUP, "data": {"text": "hello"}},
+        f"unknown group key: {_GROUP}",
+        refusals=(
+            _NO_GROUP,
+            Refusal("nobody could own it", {"group_key_id": "group_1$$", "data": {}}, "wrong group id"),
+        ),
+    ),
     off("message_receive", "private_messages", consumer_callback_id="reader-1"),
     Example("queues_list"),
     Example("queue_consumers_list"),
@@ -181,12 +190,29 @@ TOGETHER: tuple[Example, ...] = (
     off("share_history", "shared_data"),
     off("share_close", "shared_data", key_id=_SHARE),
     off("share_delete", "shared_data", key_id=_SHARE),
-    off("groups_list", "private_groups"),
-    off("group_create", "private_groups", label="friends"),
-    off("group_info", "private_groups", group_key_id=_GROUP),
-    off("group_info_dht", "private_groups", group_creator_id=_BOB),
-    off("group_join", "private_groups", group_key_id=_GROUP),
-    off("group_reconnect", "private_groups", group_key_id=_GROUP),
-    off("group_share", "private_groups", group_key_id=_GROUP, trusted_user_id=_BOB),
-    off("group_leave", "private_groups", group_key_id=_GROUP),
+    Example("groups_list"),
+    Example(
+        "group_create",
+        {"label": "friends"},
+        refusals=(
+            Refusal("it would be somebody else's", {"creator_id": _BOB}, "failed to create new group: only own groups"),
+        ),
+    ),
+    Example("group_info", {"group_key_id": _GROUP}, f"group key was not found: {_GROUP}", refusals=(_NO_GROUP,)),
+    Example("group_info_dht", {"group_creator_id": _BOB}),
+    Example("group_join", {"group_key_id": _GROUP}, f"group key is not registered: {_GROUP}", refusals=(_NO_GROUP,)),
+    Example("group_reconnect", {"group_key_id": _GROUP}, f"unknown group key: {_GROUP}", refusals=(_NO_GROUP,)),
+    Example(
+        "group_share",
+        {"group_key_id": _GROUP, "trusted_user_id": _BOB},
+        f"unknown group key: {_GROUP}",
+        refusals=(_NO_GROUP,),
+    ),
+    Example(
+        "group_revoke",
+        {"group_key_id": _GROUP, "user_id": _BOB},
+        f"unknown group key: {_GROUP}",
+        refusals=(_NO_GROUP,),
+    ),
+    Example("group_leave", {"group_key_id": _GROUP}, f"unknown group key: {_GROUP}", refusals=(_NO_GROUP,)),
 )

@@ -158,8 +158,21 @@ class QueueStream(TypedDict):
     sequence_id: int
 
 
+class GroupMember(TypedDict):
+    """`role`: reader, writer or admin; `since` in seconds since 1970."""
+
+    global_id: str
+    idurl: str
+    role: str
+    since: int
+    owner: bool
+
+
 class Group(TypedDict):
-    """`last_sequence_id`: of the last message that was taken, -1 before any."""
+    """
+    `last_sequence_id`: of the last message that was taken, -1 before any. `active_supplier_id` tells this node of
+    posts; `synchronized`: all that it had was read.
+    """
 
     group_key_id: str
     alias: str
@@ -168,10 +181,48 @@ class Group(TypedDict):
     state: str
     active: bool
     last_sequence_id: NotRequired[int]
+    sequence_head: NotRequired[int | None]
+    sequence_tail: NotRequired[int | None]
+    sequence_count: NotRequired[int]
     active_queue_id: NotRequired[str | None]
     active_supplier_id: NotRequired[str | None]
+    active_supplier_pos: NotRequired[int]
+    active_broker_id: NotRequired[str | None]
+    connected_brokers: NotRequired[dict[str, str]]
+    latest_known_brokers: NotRequired[list[str]]
     participant_id: NotRequired[str]
+    member_id: NotRequired[str]
+    synchronized: NotRequired[bool]
+    members: NotRequired[list[GroupMember]]
     group_key_info: NotRequired[dict[str, Any]]
+    index: NotRequired[int]
+    id: NotRequired[str]
+    name: NotRequired[str]
+
+
+class GroupCreated(Group):
+    """The fields of its key too."""
+
+    is_public: bool
+    public: str
+    private: str | None
+    size: str
+
+
+class GroupSupplier(TypedDict):
+    """Who keeps the groups of somebody, as he has published it."""
+
+    customer_id: str
+    customer_idurl: str
+    supplier_id: str
+    supplier_idurl: str
+    position: int
+    revision: int
+    timestamp: int | None
+
+
+class PostSent(TypedDict):
+    message_id: str
 
 
 class Share(TypedDict):

@@ -45,8 +45,6 @@ class LaterTests(TestCase):
     async def test_which_service(self) -> None:
         for name, service in (
             ("share_history", "service_shared_data"),
-            ("group_join", "service_private_groups"),
-            ("message_send_group", "service_private_groups"),
             ("message_send", "service_private_messages"),
             ("message_receive", "service_private_messages"),
         ):

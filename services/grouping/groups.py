@@ -1,0 +1,116 @@
+"""
+All groups that this node takes part in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bitdust_node.errors import NotFound
+from bitdust_node.identity.names import NodeId
+from bitdust_node.membership.roster import Circle
+from bitdust_node.tasks import Tasks
+from bitdust_node.wire.command import Nothing
+from bitdust_node.wire.posts import POST_NEW, PostBatch
+from services.grouping.means import Means
+from services.grouping.participant import Participant
+from services.grouping.shelf import Known
+
+
+class Groups:
+    """
+    Participants by group. `start` takes up those that were joined when the node stopped.
+    """
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._tasks = Tasks("groups")
+        self._participants: dict[Circle, Participant] = {}
+        self._undo: list[Callable[[], None]] = []
+        #: Groups that were joined once and not forgotten.
+        self.known: dict[Circle, Known] = {}
+
+    async def start(self) -> None:
+        means = self._means
+        self._tasks = Tasks("groups")
+        await means.shelf.open()
+        await means.couriers.start()
+        means.router.serve(POST_NEW, self._new)
+        self._undo = [means.router.contacts.observe(self._contact_moved), means.book.observe(self._roster_changed)]
+        self.known = await means.shelf.known()
+        for circle, known in self.known.items():
+            key = means.ring.of(circle.owner, circle.alias)
+            if known.joined and key is not None and key.active:
+                await self._begin(circle, known.consumed)
+
+    async def stop(self) -> None:
+        for undo in self._undo:
+            undo()
+        self._undo = []
+        self._means.router.withdraw(POST_NEW)
+        participants, self._participants = list(self._participants.values()), {}
+        for participant in participants:
+            await participant.leave()
+        await self._tasks.stop()
+        await self._means.couriers.stop()
+
+    def get(self, circle: Circle) -> Participant | None:
+        """
+        The participant of a group that is joined.
+        """
+        return self._participants.get(circle)
+
+    def running(self) -> list[Participant]:
+        """
+        Those of all groups that are joined.
+        """
+        return list(self._participants.values())
+
+    async def join(self, circle: Circle) -> Participant:
+        """
+        Take part in a group from now on, also after a restart.
+        """
+        participant = self._participants.get(circle)
+        if participant is not None:
+            participant.join()
+            return participant
+        await self._means.shelf.note(circle, joined=True)
+        self.known = await self._means.shelf.known()
+        return await self._begin(circle, self.known[circle].consumed)
+
+    async def leave(self, circle: Circle, erase: bool) -> Participant | None:
+        """
+        Take part no longer. erase: forget all but the history.
+        """
+        participant = self._participants.pop(circle, None)
+        if participant is not None:
+            await participant.leave()
+        if erase:
+            await self._means.shelf.forget(circle)
+            await self._means.book.forget(circle)
+        elif circle in self.known:
+            await self._means.shelf.note(circle, joined=False)
+        self.known = await self._means.shelf.known()
+        return participant
+
+    async def _begin(self, circle: Circle, consumed: int) -> Participant:
+        participant = self._participants[circle] = Participant(circle, self._means, consumed)
+        await participant.start()
+        return participant
+
+    async def _new(self, peer: NodeId, batch: PostBatch) -> Nothing:
+        participant = self._participants.get(batch.circle)
+        if participant is None:
+            raise NotFound("this node does not listen to you")
+        await participant.pushed(peer, batch)
+        return Nothing()
+
+    def _contact_moved(self, node_id: NodeId, old: str, new: str) -> None:
+        if old == "CONNECTED" and new != "CONNECTED":
+            for participant in self.running():
+                participant.contact_lost(node_id)
+
+    def _roster_changed(self, circle: Circle) -> None:
+        participant = self._participants.get(circle)
+        if participant is not None:
+            participant.roster_changed()
