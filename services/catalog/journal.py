@@ -15,9 +15,10 @@ from bitdust_node.clock import Clock
 from bitdust_node.database import Database
 from bitdust_node.errors import Corrupt
 from services.catalog.batches import Batch, Covered, Read
-from services.catalog.merging import apply, note_dropped, note_removal, state, stored
+from services.catalog.merging import apply, state, stored
 from services.catalog.moving import note_move
-from services.catalog.operations import DROP_LIMIT, Drop, Move, Operation, Put, Remove, Stamp, pack, unpack
+from services.catalog.operations import DROP_LIMIT, Drop, Move, Numbers, Operation, Put, Remove, Stamp, pack, unpack
+from services.catalog.remembering import forget, note_dropped, note_removal
 
 #: Bytes of operations that make one batch.
 BATCH_BYTES = 512 * 1024
@@ -64,11 +65,12 @@ class Journal:
 
     async def begin(self) -> None:
         """
-        A catalog that is older than its log is written down as a whole.
+        What is long gone is forgotten, and a catalog that is older than its log is written down as a whole.
         """
         now = self._clock.seconds()
 
         def change(c: sqlite3.Connection) -> None:
+            forget(c, now)
             old = "SELECT 1 FROM items WHERE clock = 0 UNION SELECT 1 FROM versions WHERE clock = 0 AND state = 'ready'"
             if c.execute(f"{old} LIMIT 1").fetchone() is not None:
                 _write_state(c, now)
@@ -102,6 +104,7 @@ class Journal:
 
         def change(c: sqlite3.Connection) -> None:
             _renew(c)
+            forget(c, now)
             last = _write_state(c, now)
             c.execute("INSERT OR REPLACE INTO covered SELECT log, number, digest, ? FROM logs", (last,))
 
@@ -169,7 +172,7 @@ class Journal:
                 raise Corrupt(f"catalog log {batch.log.hex()} is forked: {batch.number} does not follow {number}")
             for operation in operations:
                 apply(c, operation, now)
-            newest = max((one.stamp.clock for one in operations if not isinstance(one, Drop)), default=0)
+            newest = max((one.stamp.clock for one in operations if not isinstance(one, Drop | Numbers)), default=0)
             c.execute("UPDATE journal SET clock = max(clock, ?)", (min(newest, int(now * 1000) + 86_400_000),))
             _advance(c, batch.log, batch.number, read.digest)
             for covered in batch.covers:

@@ -11,14 +11,15 @@ version is where the newest of its moves has brought it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from services.catalog.moving import forget_moves, move, moved, moves
-from services.catalog.operations import Drop, Held, Listed, Move, Operation, Pack, Put, Remove, Stamp, Store
+from services.catalog.moving import move, moved, moves
+from services.catalog.operations import Drop, Held, Listed, Move, Numbers, Operation, Pack, Put, Remove, Stamp, Store
 from services.catalog.pack_rows import add_entries, entries_in, let_go, packs_item, place
+from services.catalog.remembering import day_of, drops, note_dropped, note_removal, removed
 from services.catalog.rows import bury, count_missing
 from services.catalog.schema import Place
-from services.catalog.tree import IMPLIED, ensure, give_name, settle
+from services.catalog.tree import IMPLIED, ensure, give_name, note_id, note_number, numbers, settle
 
 
 def apply(c: sqlite3.Connection, operation: Operation, now: float) -> None:
@@ -35,39 +36,16 @@ def apply(c: sqlite3.Connection, operation: Operation, now: float) -> None:
         _pack(c, operation)
     elif isinstance(operation, Move):
         move(c, operation)
+    elif isinstance(operation, Numbers):
+        for parent, following in operation.numbers:
+            note_number(c, operation.alias, parent, following)
     else:
         _drop(c, operation, now)
 
 
-def note_removal(c: sqlite3.Connection, alias: str, path: str, stamp: Stamp) -> None:
-    """
-    Nothing older than this comes back at or below a path.
-    """
-    if removed(c, alias, path, stamp):
-        return
-    # what was removed before at a path below it comes back no more than the folder does
-    c.execute(
-        "DELETE FROM removals WHERE alias = ? AND path > ? AND path < ? AND (clock, log) <= (?, ?)",
-        (alias, f"{path}/", f"{path}0", stamp.clock, stamp.log),
-    )
-    c.execute(
-        "INSERT INTO removals VALUES (?1, ?2, ?3, ?4) ON CONFLICT (alias, path) DO UPDATE"
-        " SET clock = excluded.clock, log = excluded.log WHERE (excluded.clock, excluded.log) > (clock, log)",
-        (alias, path, stamp.clock, stamp.log),
-    )
-
-
-def note_dropped(c: sqlite3.Connection, versions: Iterable[bytes]) -> None:
-    """
-    These versions never come back.
-    """
-    for version in versions:
-        c.execute("INSERT OR IGNORE INTO dropped VALUES (?)", (version,))
-        forget_moves(c, version)
-
-
 def _put(c: sqlite3.Connection, put: Put) -> None:
     if removed(c, put.alias, put.path, put.stamp):
+        note_id(c, put.alias, put.path_id)
         return
     item = ensure(c, put.alias, put.path, put.path_id, put.created, put.kind)
     changed = c.execute(
@@ -94,6 +72,7 @@ def _remove(c: sqlite3.Connection, remove: Remove) -> None:
 def _store(c: sqlite3.Connection, store: Store) -> None:
     new = _is_new(c, store)
     if new is None:
+        note_id(c, store.alias, store.path_id)
         return
     if new:
         kind = "dir" if store.kind == "folder" else "file"
@@ -161,7 +140,7 @@ def _hold(c: sqlite3.Connection, store: Store | Pack) -> None:
 
 
 def _drop(c: sqlite3.Connection, drop: Drop, now: float) -> None:
-    note_dropped(c, drop.versions)
+    note_dropped(c, drop.versions, min(drop.day, day_of(now)))
     # whoever has deleted them may have died before the suppliers heard of it
     bury(c, drop.versions, now)
     # packs that are empty now are left to who has told of this, or to the upkeep: here nothing is written down
@@ -172,20 +151,6 @@ def _drop(c: sqlite3.Connection, drop: Drop, now: float) -> None:
         if row is not None and row[1] != "pack":
             settle(c, int(row[0]))
         place(c, inside)
-
-
-def removed(c: sqlite3.Connection, alias: str, path: str, stamp: Stamp) -> bool:
-    """
-    True if nothing as old as this can be at a path any more.
-    """
-    names = path.split("/")
-    for depth in range(1, len(names) + 1):
-        row = c.execute(
-            "SELECT clock, log FROM removals WHERE alias = ? AND path = ?", (alias, "/".join(names[:depth]))
-        ).fetchone()
-        if row is not None and (row[0], bytes(row[1])) >= (stamp.clock, stamp.log):
-            return True
-    return False
 
 
 def state(c: sqlite3.Connection, stamp: Stamp) -> Iterator[Operation]:
@@ -204,9 +169,8 @@ def state(c: sqlite3.Connection, stamp: Stamp) -> Iterator[Operation]:
     yield from moves(c)
     for alias, path, clock, log in c.execute("SELECT alias, path, clock, log FROM removals").fetchall():
         yield Remove(Stamp(clock, bytes(log)), alias, path)
-    dropped = [bytes(row[0]) for row in c.execute("SELECT version FROM dropped")]
-    for start in range(0, len(dropped), 1000):
-        yield Drop(dropped[start : start + 1000])
+    yield from drops(c)
+    yield from numbers(c)
 
 
 def stored(c: sqlite3.Connection, version: bytes, stamp: Stamp) -> Store | Pack | None:

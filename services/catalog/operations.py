@@ -18,6 +18,9 @@ DROP_LIMIT = 1000
 #: Entries that one `Pack` may have.
 ENTRIES_LIMIT = 1000
 
+#: Parents that one `Numbers` may name.
+NUMBERS_LIMIT = 1000
+
 LOG_BYTES = 5
 
 Log = Annotated[bytes, Meta(min_length=LOG_BYTES, max_length=LOG_BYTES)]
@@ -27,6 +30,7 @@ Path = Annotated[str, Meta(min_length=1, max_length=4096)]
 PathId = Annotated[str, Meta(max_length=1400)]
 Kind = Literal["file", "dir"]
 VersionId = Annotated[bytes, Meta(min_length=16, max_length=16)]
+Number = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Size = Annotated[int, Meta(ge=0, le=1 << 60)]
 
 
@@ -128,10 +132,11 @@ class Pack(msgspec.Struct, frozen=True, array_like=True, tag="k"):
 
 class Drop(msgspec.Struct, frozen=True, array_like=True, tag="d"):
     """
-    Versions or packs were deleted, for ever.
+    Versions or packs were deleted, for ever. day: when, in days since 1970, if it is told again; else 0.
     """
 
     versions: Annotated[list[VersionId], Meta(max_length=DROP_LIMIT)]
+    day: Annotated[int, Meta(ge=0, lt=1 << 31)] = 0
 
 
 class Move(msgspec.Struct, frozen=True, array_like=True, tag="m"):
@@ -146,7 +151,19 @@ class Move(msgspec.Struct, frozen=True, array_like=True, tag="m"):
     versions: Annotated[list[VersionId], Meta(max_length=DROP_LIMIT)]
 
 
-Operation = Put | Remove | Store | Pack | Drop | Move
+class Numbers(msgspec.Struct, frozen=True, array_like=True, tag="n"):
+    """
+    Below the item of each numeric path (empty: the top) all numbers before this one were given: deleted items keep
+    theirs.
+    """
+
+    alias: Alias
+    numbers: Annotated[
+        list[tuple[PathId, Annotated[int, Meta(ge=0, le=1_000_000_000)]]], Meta(max_length=NUMBERS_LIMIT)
+    ]
+
+
+Operation = Put | Remove | Store | Pack | Drop | Move | Numbers
 
 _decoder: msgspec.msgpack.Decoder[Operation] = msgspec.msgpack.Decoder(Operation)
 
@@ -163,7 +180,7 @@ def unpack(data: bytes) -> Operation:
         operation = _decoder.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Invalid(f"not an operation of a catalog: {str(error)[:200]}") from None
-    if not isinstance(operation, Drop | Pack):
+    if not isinstance(operation, Drop | Pack | Numbers):
         _check_path(operation.path)
     return operation
 

@@ -164,6 +164,10 @@ MIGRATIONS = (
         log BLOB NOT NULL
     ) WITHOUT ROWID;
     """,
+    # day: since when, in days since 1970; 0 while that is not noted yet
+    """
+    ALTER TABLE dropped ADD COLUMN day INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 #: What is known of a piece: `sent` names who gets it, `stored` that he acknowledged it, `leaving` that he has it but is

@@ -6,8 +6,10 @@ when nothing says any more that they are there. Functions of an open connection.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
-from services.catalog.names import version_name
+from services.catalog.names import is_path_id, version_name
+from services.catalog.operations import NUMBERS_LIMIT, Numbers
 from services.catalog.rows import insert, item_at
 from services.catalog.schema import Item
 
@@ -44,12 +46,41 @@ def _given_id(c: sqlite3.Connection, alias: str, parent: str, wanted: str) -> st
     path_id = f"{parent}/{wanted}" if parent else wanted
     if c.execute("SELECT 1 FROM items WHERE alias = ? AND path_id = ?", (alias, path_id)).fetchone():
         return None
+    note_number(c, alias, parent, int(wanted) + 1)
+    return path_id
+
+
+def note_number(c: sqlite3.Connection, alias: str, parent: str, following: int) -> None:
+    """
+    The numbers below `following` were given to items of a parent, by whomever: they are not given again.
+    """
     c.execute(
         "INSERT INTO numbers (parent, next) VALUES (?1, ?2)"
         " ON CONFLICT (parent) DO UPDATE SET next = max(next, excluded.next)",
-        (f"{alias}:{parent}", int(wanted) + 1),
+        (f"{alias}:{parent}", following),
     )
-    return path_id
+
+
+def note_id(c: sqlite3.Connection, alias: str, path_id: str) -> None:
+    """
+    An item had this numeric path, although it is not there any more.
+    """
+    if is_path_id(path_id):
+        parent, _, number = path_id.rpartition("/")
+        note_number(c, alias, parent, int(number) + 1)
+
+
+def numbers(c: sqlite3.Connection) -> Iterator[Numbers]:
+    """
+    The numbers that were given, as operations.
+    """
+    rows: dict[str, list[tuple[str, int]]] = {}
+    for parent, following in c.execute("SELECT parent, next FROM numbers ORDER BY parent"):
+        alias, _, path_id = parent.partition(":")
+        rows.setdefault(alias, []).append((path_id, following))
+    for alias, found in rows.items():
+        for start in range(0, len(found), NUMBERS_LIMIT):
+            yield Numbers(alias, found[start : start + NUMBERS_LIMIT])
 
 
 def give_name(c: sqlite3.Connection, item: int, version: bytes, name: str, created: float) -> None:

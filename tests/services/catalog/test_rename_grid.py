@@ -61,7 +61,7 @@ class RenameTest(GridCase):
             self.assertIn(f"{told['path_id']}/0/F", answer.result["version"])
         versions = self.listed()["b/big"]
         download = started(restores.file_download_start("b/big", str(self.tmp / "out"), wait_result=True))
-        self.until(lambda: any(down.bytes_processed for down in self.customer.running.downloads.values()))
+        self.until(lambda: self.customer.running.downloads, step=0.001)
         self.rename("b/big", "c")
         self.assertEqual(Path(self.run_now(download).result["local_path"]).read_bytes(), big.read_bytes())
         self.assertEqual(self.listed(), {"b": 0, "c": versions})

@@ -16,7 +16,7 @@ from bitdust_node.errors import BitDustError, Conflict, Invalid
 from services.catalog.editing import SCOPE, below, delete_item, make_item, rename_item
 from services.catalog.journal import note_drops, note_store
 from services.catalog.merging import apply, state
-from services.catalog.operations import Drop, Operation, Stamp, unpack
+from services.catalog.operations import Drop, Numbers, Operation, Stamp, unpack
 from services.catalog.rows import item_at
 from tests.services.catalog.test_merging import LOGS, PATHS, empty, merged, tree
 
@@ -73,7 +73,7 @@ class Device:
     def hear(self, other: Device) -> None:
         for operation in other.told():
             apply(self.c, operation, 0.0)
-            if not isinstance(operation, Drop):
+            if not isinstance(operation, Drop | Numbers):
                 self.c.execute("UPDATE journal SET clock = max(clock, ?)", (operation.stamp.clock,))
 
     def act(self, what: str, path: str, to: str) -> None:
