@@ -25,6 +25,7 @@ from services.transfer.means import Means
 from services.transfer.rebuild import rebuild
 from services.upkeep.audits import Audits
 from services.upkeep.recoding import Recoding
+from services.upkeep.reports import Reports
 from services.upkeep.standing import Standing
 
 #: Seconds after something was lost or a supplier came or went, and between rounds while something is missing.
@@ -59,10 +60,11 @@ class Rebuilding(Service):
         audits: Audits,
         standing: Standing,
         recoding: Recoding,
+        reports: Reports,
         clock: Clock,
     ) -> None:
         self._motion, self._customer, self._catalog, self._means, self._clock = motion, customer, catalog, means, clock
-        self._audits, self._standing, self._recoding = audits, standing, recoding
+        self._audits, self._standing, self._recoding, self._reports = audits, standing, recoding, reports
         self._tasks = Tasks("rebuilding")
         self._undo: list[Callable[[], None]] = []
         self._alarm = Alarm(clock, self._begin)
@@ -78,6 +80,7 @@ class Rebuilding(Service):
         await self._standing.load()
         await self._recoding.load()
         self._audits.start(self.soon)
+        self._reports.start()
         self._tasks.every(AGAIN, "follow the number of suppliers", self._recoding.run, self._clock)
         self._undo = [self._customer.observe(self._changed), self._means.events.subscribe(self._heard)]
         self.soon()
@@ -87,6 +90,7 @@ class Rebuilding(Service):
             undo()
         self._undo = []
         self._alarm.off()
+        self._reports.stop()
         await self._audits.stop()
         await self._tasks.stop()
         self._turn(False)

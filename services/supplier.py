@@ -100,6 +100,7 @@ class Supplier(Service):
             self._clock,
             self._automats,
             self._role_of,
+            lambda: self._config.bytes("services/supplier/scrub-rate"),
         )
         await self.keeping.start()
         await self._rejections.load()
@@ -143,7 +144,12 @@ class Supplier(Service):
     async def counters(self) -> Mapping[str, Mapping[str, Any]]:
         active = self._active()
         online = sum(self._router.contacts.is_online(lease.customer) for lease in active)
-        return {"contact": {"customers": len(active), "customers_active": online}}
+        counts = {"contact": {"customers": len(active), "customers_active": online}}
+        if self.keeping is None:
+            return counts
+        at = self.keeping.scrub.progress
+        scrub = {"objects": at.objects, "bytes": at.bytes, "rounds": at.rounds, "damaged": self.keeping.scrub.damaged}
+        return counts | {"scrub": scrub}
 
     def leases(self) -> list[Lease]:
         """

@@ -166,6 +166,26 @@ class ManifestListAnswer(msgspec.Struct, frozen=True, array_like=True):
     versions: list[bytes]
 
 
+class BadPiece(msgspec.Struct, frozen=True, array_like=True):
+    """A piece that the supplier keeps for the peer is not what it was."""
+
+    version: Version
+    index: Index
+
+
+class PieceBad(msgspec.Struct, frozen=True, array_like=True):
+    """From the supplier to its customer; the answer says that he knows."""
+
+    pieces: Annotated[list[BadPiece], Meta(max_length=LIST_LIMIT)]
+
+
+class LeaseNotice(msgspec.Struct, frozen=True, array_like=True):
+    """From the supplier to its customer: the lease lapses at `expires` (unix seconds) unless he is heard of."""
+
+    granted: Bytes
+    expires: Time
+
+
 LEASE_REQUEST = Command("lease.request", LeaseQuestion, LeaseAnswer)
 LEASE_CANCEL = Command("lease.cancel", Nothing, Nothing)
 LEASE_INFO = Command("lease.info", Nothing, LeaseState)
@@ -179,3 +199,5 @@ MANIFEST_GET = Command("manifest.get", VersionName, ManifestAnswer)
 MANIFEST_LIST = Command("manifest.list", ManifestListQuestion, ManifestListAnswer)
 #: From the supplier to its customer: the lease is over and nothing is kept any more.
 LEASE_ENDED = Command("lease.ended", Nothing, Nothing)
+LEASE_NOTICE = Command("lease.notice", LeaseNotice, Nothing)
+PIECE_BAD = Command("piece.bad", PieceBad, Nothing)

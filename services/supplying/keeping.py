@@ -49,14 +49,16 @@ from services.supplying.deposits import Deposit, Deposits, RoleOf
 from services.supplying.gets import Gets
 from services.supplying.leases import Leases
 from services.supplying.ledger import Ledger
+from services.supplying.notices import Notices
 from services.supplying.puts import Puts
 from services.supplying.removal import Removal
+from services.supplying.scrub import Scrub
 from services.supplying.space import Space
 from services.supplying.store import PieceStore
 from services.supplying.transfers import Transfers
 
 #: Seconds after which objects that the store could not remove are tried again.
-AGAIN = 60.0
+AGAIN = 300.0
 
 COMMANDS = (
     LEASE_REQUEST,
@@ -78,7 +80,8 @@ class Keeping:
     The answers to customers, over a store and a ledger.
 
     document_of: the identity of a peer. donated: bytes for all customers. idle_days: silence before a lease lapses.
-    role_of: what a peer may do in a share of a customer.
+    role_of: what a peer may do in a share of a customer. scrub_rate: bytes a second that are read of what is kept,
+    to see whether it is still what it was; 0 is none.
     """
 
     log = Logger()
@@ -95,6 +98,7 @@ class Keeping:
         clock: Clock,
         automats: Automats,
         role_of: RoleOf | None = None,
+        scrub_rate: Callable[[], int] = lambda: 0,
     ) -> None:
         self.store = store
         self.space = Space(donated)
@@ -122,6 +126,8 @@ class Keeping:
             self._tasks,
         )
         self._gets = Gets(store, self.ledger, self.leases, self._deposits, self.transfers, workers, clock)
+        self.scrub = Scrub(store, self.ledger, scrub_rate, self._found_bad, workers, clock, automats)
+        self._notices: Notices | None = None
         self._proofs = Proofs(store, self.ledger, self.leases, self._deposits, self.transfers, workers, clock)
 
     async def start(self) -> None:
@@ -135,11 +141,15 @@ class Keeping:
         for customer in await self.leases.load():
             # the process was stopped after the lease was ended, and before all that was kept under it was removed
             await self._remove_all(customer)
+        await self.scrub.start()
         self._tasks.spawn("count objects without a row", self._count_orphans())
         self._tasks.every(AGAIN, "remove what could not be removed", self._removal.retry, self._clock)
 
     async def stop(self) -> None:
         await self._puts.stop()
+        await self.scrub.stop()
+        if self._notices is not None:
+            await self._notices.stop()
         await self._tasks.stop()
         self.leases.close()
         await self.ledger.close()
@@ -159,6 +169,8 @@ class Keeping:
         router.serve(PIECE_LIST, self.pieces)
         router.serve(MANIFEST_GET, self.manifest)
         router.serve(MANIFEST_LIST, self.manifests)
+        self._notices = Notices(router, self.ledger, self.leases, self._clock)
+        self._notices.start()
 
     def withdraw(self, router: Router) -> None:
         for command in COMMANDS:
@@ -225,6 +237,10 @@ class Keeping:
         if document is None:
             raise NotFound("the identity of the customer is not known")
         return document.idurl
+
+    def _found_bad(self) -> None:
+        if self._notices is not None:
+            self._notices.soon()
 
     async def _count_orphans(self) -> None:
         known = await self.ledger.objects()

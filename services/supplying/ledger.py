@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from bitdust_node.database import Database
@@ -21,6 +21,7 @@ from bitdust_node.pieces.layout import PIECE_BLOCK
 from bitdust_node.pieces.object_file import FOOTER_BYTES
 from bitdust_node.threads import Workers
 from bitdust_node.wire.storage import PieceItem
+from services.supplying.damage import TABLES, Damage
 
 MIGRATIONS = (
     """
@@ -58,6 +59,12 @@ MIGRATIONS = (
     CREATE TABLE deposits (customer TEXT PRIMARY KEY, payer TEXT NOT NULL) WITHOUT ROWID;
     CREATE INDEX deposits_payer ON deposits (payer);
     """,
+    TABLES,
+    # lapsed_at: unix seconds, 0 if it is not known. noticed: notices that were given since the customer was heard of.
+    """
+    ALTER TABLE leases ADD COLUMN lapsed_at INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE leases ADD COLUMN noticed INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 #: Pieces beside whom they are counted for.
@@ -67,7 +74,8 @@ PAID, PAYER = "pieces LEFT JOIN deposits USING (customer)", "coalesce(payer, cus
 @dataclass(frozen=True)
 class LeaseRow:
     """
-    granted: bytes. position, suppliers: among the customer's suppliers. seen, created: unix seconds.
+    granted: bytes. position, suppliers: among the customer's suppliers. seen, created, lapsed_at: unix seconds.
+    noticed: how often the customer was told that the lease is about to lapse.
     """
 
     customer: NodeId
@@ -78,6 +86,8 @@ class LeaseRow:
     lapsed: bool
     seen: int
     created: int
+    lapsed_at: int = 0
+    noticed: int = 0
 
 
 @dataclass(frozen=True)
@@ -111,11 +121,13 @@ class Removed:
 
 class Ledger:
     """
-    All answers are about one customer; there is no way to ask for the pieces of everybody but `objects`.
+    Answers are about one customer, but for what the supplier asks for itself.
     """
 
     def __init__(self, path: Path | str, workers: Workers) -> None:
         self._database = Database(path, MIGRATIONS, workers, full_sync=True)
+        #: Pieces that were found bad, and how far the scrub is.
+        self.damage = Damage(self._database)
 
     async def close(self) -> None:
         await self._database.close()
@@ -123,20 +135,17 @@ class Ledger:
     async def leases(self) -> list[LeaseRow]:
         def read(c: sqlite3.Connection) -> list[LeaseRow]:
             rows = c.execute(
-                "SELECT customer, idurl, granted, position, suppliers, lapsed, seen, created FROM leases"
+                "SELECT customer, idurl, granted, position, suppliers, lapsed, seen, created, lapsed_at, noticed"
+                " FROM leases"
             ).fetchall()
             return [replace(LeaseRow(*row), lapsed=bool(row[5])) for row in rows]
 
         return await self._database.read(read)
 
     async def save_leases(self, rows: Iterable[LeaseRow]) -> None:
-        values = [
-            (row.customer, row.idurl, row.granted, row.position, row.suppliers, row.lapsed, row.seen, row.created)
-            for row in rows
-        ]
-        await self._database.run(
-            lambda c: c.executemany("INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
-        )
+        values = [astuple(row) for row in rows]
+        query = "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        await self._database.run(lambda c: c.executemany(query, values))
 
     async def end_lease(self, customer: NodeId) -> None:
         await self._database.run(lambda c: c.execute("DELETE FROM leases WHERE customer = ?", (customer,)))
@@ -169,6 +178,7 @@ class Ledger:
             if before is not None:
                 if before[0] == piece.root and piece.data is not None:
                     c.execute("UPDATE small SET data = ? WHERE object = ?", (piece.data, piece.object))
+                    c.execute("DELETE FROM damaged WHERE customer = ? AND version = ? AND idx = ?", key)
                 return bytes(before[0])
             row = (*key, piece.object, piece.size, piece.root, piece.stored)
             c.execute("INSERT INTO pieces VALUES (?, ?, ?, ?, ?, ?, ?)", row)
@@ -189,6 +199,18 @@ class Ledger:
         )
         row = await self._database.read(lambda c: c.execute(query, (customer, version, index)).fetchone())
         return PieceRow(*row) if row else None
+
+    async def page(self, after: str, limit: int) -> list[PieceRow]:
+        """
+        Pieces of everybody in the order of their objects, those behind the object `after`.
+        """
+        query = (
+            "SELECT customer, version, idx, object, size, root, stored, data FROM pieces LEFT JOIN small USING (object)"
+            " WHERE object > ? ORDER BY object LIMIT ?"
+        )
+        return [
+            PieceRow(*row) for row in await self._database.read(lambda c: c.execute(query, (after, limit)).fetchall())
+        ]
 
     async def pieces(self, customer: NodeId, after: bytes, limit: int) -> list[PieceItem]:
         """
@@ -233,6 +255,7 @@ class Ledger:
                     if not c.execute("DELETE FROM small WHERE object = ?", (name,)).rowcount:
                         objects.append(name)
                 c.execute("DELETE FROM manifests WHERE customer = ? AND version = ?", (customer, version))
+                c.execute("DELETE FROM damaged WHERE customer = ? AND version = ?", (customer, version))
             if versions is None:
                 c.execute("DELETE FROM deposits WHERE customer = ?", (customer,))
             c.executemany("INSERT OR IGNORE INTO removals VALUES (?)", [(name,) for name in objects])

@@ -210,6 +210,7 @@ class Put:
             if self._small is None and await self._is_there(footer):
                 # in the place of the old file: who sends a piece again may have found that one damaged
                 await self._on_disk(self._writer.commit)
+                await self._desk.ledger.damage.mended(self._deposit.key, self._version, self._index)
             else:
                 await shielded(self._keep(name, footer, packed))
         finally:

@@ -172,6 +172,8 @@ class Puts:
         row = await self._ledger.piece(*key)
         if row is None:
             raise self._failures.pop(key, NotFound("there is no such piece: send it first"))
+        if await self._ledger.damage.has(*key):
+            raise NotFound("the piece is here, but has been damaged: send it again")
         if row.root != manifest.roots[key.number]:
             raise Conflict("another piece is stored under this version and index")
         return PieceStored(row.root, row.size)

@@ -72,6 +72,7 @@ class Grid:
         self.folder = folder
         self.donated = donated
         self.idle_days = 14
+        self.scrub_rate = 0
         (folder / "pieces").mkdir(parents=True, exist_ok=True)
         self.store: Any = store or LocalFolder(folder / "pieces", margin=0)
         self.test = test
@@ -102,6 +103,7 @@ class Grid:
             node.clock,
             node.automats,
             self._role,
+            lambda: self.scrub_rate,
         )
         await self.keeping.start()
         self.keeping.serve(node.router)
