@@ -26,6 +26,9 @@ BATCH_BYTES = 512 * 1024
 NO_DIGEST = bytes(32)
 
 
+_OUTDATE = "INSERT INTO outdated VALUES (?1, ?2) ON CONFLICT (log) DO UPDATE SET number = max(number, excluded.number)"
+
+
 @dataclass(frozen=True)
 class Pending:
     """
@@ -95,6 +98,14 @@ class Journal:
             return {bytes(log): int(number) for log, number in rows}
 
         return await self._database.read(look)
+
+    async def outdated(self) -> dict[bytes, int]:
+        """
+        Logs, and up to which number, that any other log says again.
+        """
+        query = "SELECT log, number FROM outdated"
+        rows = await self._database.read(lambda c: c.execute(query).fetchall())
+        return {bytes(log): int(number) for log, number in rows} | await self.covered()
 
     async def compact(self) -> None:
         """
@@ -177,6 +188,7 @@ class Journal:
             _advance(c, batch.log, batch.number, read.digest)
             for covered in batch.covers:
                 _advance(c, covered.log, covered.number, covered.digest)
+                c.execute(_OUTDATE, (covered.log, covered.number))
             c.execute("UPDATE revision SET number = number + 1")
             return True
 

@@ -168,6 +168,8 @@ MIGRATIONS = (
     """
     ALTER TABLE dropped ADD COLUMN day INTEGER NOT NULL DEFAULT 0;
     """,
+    # logs that somebody else says again, and up to which number
+    "CREATE TABLE outdated (log BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;",
 )
 
 #: What is known of a piece: `sent` names who gets it, `stored` that he acknowledged it, `leaving` that he has it but is

@@ -43,6 +43,19 @@ class Shelf:
         row = (sealed.id, name.kind, name.number, sealed.manifest, sealed.data)
         c.execute("INSERT OR REPLACE INTO sealed VALUES (?, ?, ?, ?, ?)", row)
 
+    async def keep(self, sealed: Sealed, name: Name) -> None:
+        """
+        Keep what another device has written, so that also suppliers to come get it.
+        """
+        await self._database.run(lambda c: self.put(c, sealed, name))
+
+    async def forget(self, versions: Collection[bytes]) -> None:
+        """
+        Keep these no longer. Who has made them needless tells the suppliers.
+        """
+        rows = [(version,) for version in versions]
+        await self._database.run(lambda c: c.executemany("DELETE FROM sealed WHERE id = ?", rows))
+
     async def keys_told(self) -> tuple[int, bytes]:
         """
         Number and digest of the last copy of the keys.

@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from bitdust_node.alarm import Alarm
 from bitdust_node.clock import Clock
-from bitdust_node.errors import BitDustError, Conflict, Corrupt
+from bitdust_node.errors import BitDustError, Conflict, Corrupt, NotFound
 from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
 from bitdust_node.tasks import Tasks
@@ -235,14 +235,14 @@ class Vault:
     # reading
 
     async def _read_all(self) -> None:
-        known = await self._catalog.journal.known()
+        outdated = await self._catalog.journal.outdated()
         log, told = await self._catalog.journal.own()
         if any(name.kind == BATCH and name.log == log and name.number > told for name in self._unread):
             self.log.error("this data folder is older than the catalog that its suppliers have: it goes on anew")
             await self._catalog.journal.renounce()
-        for name in [one for one in self._unread if one.kind == BATCH and one.number <= known.get(one.log, 0)]:
+        for name in [one for one in self._unread if one.kind == BATCH and one.number <= outdated.get(one.log, 0)]:
             del self._unread[name]
-        read = True
+        read, some = True, bool(self._unread)
         while read:
             read = False
             for name in sorted(self._unread):
@@ -253,6 +253,8 @@ class Vault:
                     read = await self._read(name, last=True) or read
                     if read:
                         break
+        if some:
+            await self._forget_outdated()
 
     def _complete(self) -> bool:
         hired = {link.node_id for link in self._customer.links.values()}
@@ -260,21 +262,27 @@ class Vault:
 
     async def _read(self, name: Name, last: bool) -> bool:
         """True if it is done with. last: what is missing before it is not waited for any more."""
-        plain = None
+        got: tuple[Sealed, bytes] | None = None
         if name.kind == BATCH and not last:
             known = (await self._catalog.journal.known()).get(name.log, 0)
             if name.number > known + 1:
                 return False
         for holder in self._unread[name]:
             try:
-                plain = await self._fetch(name, holder)
+                got = await self._fetch(name, holder)
                 break
             except BitDustError as error:
                 self.log.warn("a part of the catalog at {supplier}: {error}", supplier=holder.idurl, error=error)
-        if plain is None:
+                if isinstance(error, Corrupt | NotFound) and self._names is not None:
+                    # it is sent a good one when there is any
+                    await self._shelf.found(holder.node_id, holder.idurl, (), [self._names.id_of(name)])
+        if got is None:
             return False
+        sealed, plain = got
         try:
             await self._take(name, plain, last)
+            if name.kind == BATCH and self._place.writes:
+                await self._shelf.keep(sealed, name)
         except BitDustError as error:
             self.log.error("a part of the catalog is refused: {error}", error=error)
         self._unread.pop(name, None)
@@ -297,7 +305,14 @@ class Vault:
             await self._catalog.journal.skip(batch.log, batch.number - 1, batch.previous)
         await self._catalog.merge(read)
 
-    async def _fetch(self, name: Name, holder: Holder) -> bytes:
+    async def _forget_outdated(self) -> None:
+        """Other devices have said anew what is kept for suppliers to come."""
+        assert self._names is not None
+        outdated = await self._catalog.journal.outdated()
+        names = {version: self._names.read(version) for version in await self._shelf.own(BATCH)}
+        await self._shelf.forget([v for v, name in names.items() if name and name.number <= outdated.get(name.log, 0)])
+
+    async def _fetch(self, name: Name, holder: Holder) -> tuple[Sealed, bytes]:
         assert self._names is not None
         version = self._names.id_of(name)
         manifest = await self._motion.manifest(holder, version)
@@ -306,7 +321,7 @@ class Vault:
         stream = await self._motion.get(holder, version, 0, 1)
         stream.finish()
         piece = await within(self._clock, OBJECT_TIME, stream.read_exactly(size), f"{holder.idurl}:")
-        return await self._workers.run(open_object, signet, version, manifest, piece)
+        return Sealed(version, manifest, piece), await self._workers.run(open_object, signet, version, manifest, piece)
 
     async def _fill_manifests(self) -> bool:
         """

@@ -13,11 +13,13 @@ from services.catalog.objects import BATCH, Names
 from services.catalog.place import names_secret
 from services.catalog.vault import Vault
 from services.customer import Customer
+from services.employer import Employer
+from services.supplier import Supplier
 from tests.services.grid import CUSTOMER, GridCase, Member
 
 
-class VaultTest(GridCase):
-    """What is on the disk of the customer is lost; what the suppliers have is not."""
+class VaultCase(GridCase):
+    """A customer whose disk is lost."""
 
     def settle(self) -> None:
         """Until all suppliers have all that there is."""
@@ -42,6 +44,31 @@ class VaultTest(GridCase):
         path.write_bytes(data)
         return path
 
+    def reborn_again(self) -> None:
+        (self.tmp / "reborn").rename(self.tmp / "first")
+        self.reborn()
+
+    def again(self, folder: str) -> None:
+        options = {
+            "services/customer/suppliers-number": str(self.suppliers_number),
+            "services/customer/needed-space": self.needed,
+        }
+        users = self.customer.lookup.users
+        self.customer = Member(self.customer.node, self.tmp / folder, CUSTOMER, options)
+        self.customer.lookup.users = users
+        self.run_now(self.customer.start())
+        self.until(lambda: len(self.customer.get(Customer).connected()) == self.suppliers_number)
+
+    def objects(self, supplier: Member) -> int:
+        keeping = supplier.get(type(supplier.services[0])).keeping
+        pieces = self.run_now(keeping.ledger.pieces(self.customer.node.node_id, b"", 500))
+        names = Names(names_secret(self.customer.node.me))
+        return sum(names.read(piece.version) is not None for piece in pieces)
+
+
+class VaultTest(VaultCase):
+    """What is on the disk of the customer is lost; what the suppliers have is not."""
+
     def test_all_comes_back(self) -> None:
         one, two = self.file("one", b"1" * 100_000), self.file("two", b"2" * 300_000)
         self.upload(one, "docs/deep/one.txt")
@@ -63,10 +90,6 @@ class VaultTest(GridCase):
         self.settle()
         self.reborn_again()
         self.assertEqual(self.tree(), before)
-
-    def reborn_again(self) -> None:
-        (self.tmp / "reborn").rename(self.tmp / "first")
-        self.reborn()
 
     def test_clients_hear_whether_suppliers_have_all(self) -> None:
         names = ("my-backup-index-synchronized", "my-backup-index-out-of-sync", "my-keys-synchronized")
@@ -134,23 +157,6 @@ class VaultTest(GridCase):
         self.reborn()
         self.assertEqual(self.tree(), before)
 
-    def again(self, folder: str) -> None:
-        options = {
-            "services/customer/suppliers-number": str(self.suppliers_number),
-            "services/customer/needed-space": self.needed,
-        }
-        users = self.customer.lookup.users
-        self.customer = Member(self.customer.node, self.tmp / folder, CUSTOMER, options)
-        self.customer.lookup.users = users
-        self.run_now(self.customer.start())
-        self.until(lambda: len(self.customer.get(Customer).connected()) == self.suppliers_number)
-
-    def objects(self, supplier: Member) -> int:
-        keeping = supplier.get(type(supplier.services[0])).keeping
-        pieces = self.run_now(keeping.ledger.pieces(self.customer.node.node_id, b"", 500))
-        names = Names(names_secret(self.customer.node.me))
-        return sum(names.read(piece.version) is not None for piece in pieces)
-
     def test_objects_look_like_versions(self) -> None:
         self.upload(self.file("one", b"1" * 100_000), "one")
         self.settle()
@@ -162,3 +168,34 @@ class VaultTest(GridCase):
             found = [names.read(piece.version) for piece in pieces]
             self.assertEqual([name.kind for name in found if name], [BATCH])
             self.assertEqual([stranger.read(piece.version) for piece in pieces], [None] * 2)
+
+
+class NewSuppliersTest(VaultCase):
+    """All suppliers are replaced, one by one."""
+
+    spare = 4
+
+    def test_suppliers_that_came_after_a_recovery(self) -> None:
+        """What a device that is gone has told is brought to new suppliers too, also if one copy of it is spoiled."""
+        self.upload(self.file("one", b"1" * 1000), "one")
+        self.run_now(self.customer.get(BackupDb).file_create("empty/folder", as_folder=True))
+        self.settle()
+        self.reborn()
+        self.upload(self.file("two", b"2" * 1000), "two")
+        before = self.tree()
+        self.settle()
+        self.spoil_objects(self.suppliers[0])
+        first = {link.node_id for link in self.customer.get(Customer).links.values()}
+        self.customer.lookup.users.reverse()
+        for position in range(4):
+            self.run_now(self.customer.get(Employer).supplier_change(position=position))
+            self.until(lambda: len(self.customer.get(Customer).connected()) == 4)
+            self.settle()
+        self.assertFalse(first & {link.node_id for link in self.customer.get(Customer).links.values()})
+        self.reborn_again()
+        self.assertEqual(self.tree(), before)
+
+    def spoil_objects(self, supplier: Member) -> None:
+        keeping = supplier.get(Supplier).keeping
+        assert keeping is not None
+        self.run_now(keeping.ledger._database.run(lambda c: c.execute("UPDATE small SET data = zeroblob(1)")))
