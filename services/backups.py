@@ -4,7 +4,7 @@ service_backups: uploads.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import replace
 from os.path import exists
@@ -25,10 +25,12 @@ from services.list_files import ListFiles
 from services.models.files import VersionModel
 from services.rebuilding import Rebuilding
 from services.transfer.means import Means
+from services.transfer.pack_source import is_small
+from services.transfer.packing import LINE_LIMIT, Line
 from services.transfer.running import Running
 from services.transfer.upload import Upload
 
-#: Uploads that run at once, and that may wait.
+#: Uploads that run at once, besides the small ones, and that may wait.
 AT_ONCE, WAITING_LIMIT = 4, 100_000
 
 
@@ -55,26 +57,33 @@ class Backups(Service):
     ) -> None:
         self._list_files, self._rebuilding, self._backup_db = list_files, rebuilding, backup_db
         self._means, self._running, self._services, self._stored = means, running, services, stored
-        self._queue: deque[Upload] = deque()
-        self._busy = 0
+        self._line = Line(means)
+        #: By whether they are small: those that wait, and how many run.
+        self._queues: dict[bool, deque[Upload]] = {False: deque(), True: deque()}
+        self._busy: Counter[bool] = Counter()
 
     async def start(self) -> None:
         catalog = self._means.catalog
         dropped = await catalog.drop_unfinished()
         if dropped:
             self.log.info("{number} unfinished versions are dropped and made anew", number=dropped)
-        for task in await catalog.errands.tasks("upload"):
+        self._line.start()
+        tasks = await catalog.errands.tasks("upload")
+        sizes = await self._means.workers.run(_small, [task.local_path for task in tasks])
+        for task, small in zip(tasks, sizes, strict=True):
             item = await catalog.item(task.item)
             if item is not None:
-                self._add(task, item)
+                self._add(task, item, small)
         self._go_on()
 
     async def stop(self) -> None:
+        await self._line.stop()
         uploads, self._running.uploads = list(self._running.uploads.values()), {}
         for upload in uploads:
             await upload.stop()
-        self._queue.clear()
-        self._busy = 0
+        for queue in self._queues.values():
+            queue.clear()
+        self._busy.clear()
 
     def models(self) -> Sequence[Source]:
         return (self._stored,)
@@ -136,7 +145,7 @@ class Backups(Service):
         """
         Create a new version of a catalog item from a local file or folder and send it to the suppliers.
         """
-        local, is_folder = await self._means.workers.run(_local, local_path)
+        local, is_folder, small = await self._means.workers.run(_local, local_path)
         remote = self._backup_db.parse(remote_path)
         try:
             item, version = await self._backup_db.item(remote_path)
@@ -149,7 +158,7 @@ class Backups(Service):
         if len(self._running.uploads) >= WAITING_LIMIT:
             raise Full(f"{WAITING_LIMIT} uploads are waiting already")
         task = await self._means.catalog.errands.add_task("upload", item.id, str(local))
-        upload = self._add(task, item)
+        upload = self._add(task, item, small)
         self._means.events.publish("backup-task-created", upload.about)
         self._go_on()
         told = {
@@ -197,28 +206,35 @@ class Backups(Service):
             return replace(item, kind="dir")
         return item
 
-    def _add(self, task: Task, item: Item) -> Upload:
-        upload = Upload(self._means, task, item, self._ended)
+    def _add(self, task: Task, item: Item, small: bool) -> Upload:
+        upload = Upload(self._means, task, item, self._ended, self._line if small and item.kind == "file" else None)
         self._running.uploads[task.id] = upload
-        self._queue.append(upload)
+        self._queues[upload.small].append(upload)
         return upload
 
     def _go_on(self) -> None:
-        while self._queue and self._busy < AT_ONCE:
-            upload = self._queue.popleft()
-            if upload.pending:
-                self._busy += 1
-                upload.start()
+        for small, limit in ((False, AT_ONCE), (True, LINE_LIMIT)):
+            queue = self._queues[small]
+            while queue and self._busy[small] < limit:
+                upload = queue.popleft()
+                if upload.pending:
+                    self._busy[small] += 1
+                    upload.start()
 
     def _ended(self, upload: Upload) -> None:
         if self._running.uploads.pop(upload.task.id, None) is not None:
             if upload.was_started:
-                self._busy -= 1
+                self._busy[upload.small] -= 1
             self._go_on()
 
 
-def _local(path: str) -> tuple[Path, bool]:
-    """In a worker: the local path, and whether it is a folder."""
+def _small(paths: Sequence[str]) -> list[bool]:
+    """In a worker: which of these can go into a pack."""
+    return [is_small(Path(path)) for path in paths]
+
+
+def _local(path: str) -> tuple[Path, bool, bool]:
+    """In a worker: the local path, whether it is a folder, and whether it is a file that can go into a pack."""
     try:
         found = Path(path).expanduser()
         there = bool(path) and found.exists()
@@ -227,4 +243,4 @@ def _local(path: str) -> tuple[Path, bool]:
         raise Invalid(f"local file or folder not exist: {error}") from None
     if not there:
         raise NotFound(f"local file or folder not exist: {path}")
-    return found.absolute(), is_folder
+    return found.absolute(), is_folder, is_small(found)

@@ -16,11 +16,13 @@ from bitdust_node.errors import BitDustError, Failed
 from bitdust_node.pieces.layout import ecc_map
 from bitdust_node.tasks import Tasks
 from services.catalog.schema import Item, Task, Version
+from services.transfer.entry import fetch_entry
 from services.transfer.job import Job
 from services.transfer.means import Means
 from services.transfer.opened import Opened, packed_manifest, pieces_of
+from services.transfer.pack import Head
 from services.transfer.passage import Passage
-from services.transfer.sink import Sink, remove, sink_of
+from services.transfer.sink import FileSink, Sink, remove, sink_of
 
 
 class Download(Job):
@@ -116,6 +118,10 @@ class Download(Job):
 
     async def _locate(self) -> Input:
         means = self._means
+        if self.version.pack is not None:
+            head, content = await fetch_entry(means, self.version)
+            self.bytes_processed = await means.workers.run(self._take_entry, head, content)
+            return Input.LOCATED
         pieces = await pieces_of(means, self.version)
         packed = await packed_manifest(means, self.version, pieces)
         self._opened = opened = await means.workers.run(self._open, packed)
@@ -130,6 +136,9 @@ class Download(Job):
 
     async def _fetch(self) -> Input:
         passage = self._passage
+        if self.version.pack is not None:
+            # it came as a whole
+            return Input.FETCHED
         if passage is None:
             return Input.BROKEN
         try:
@@ -140,6 +149,12 @@ class Download(Job):
             # the file must not be closed under the worker that writes it
             await passage.close()
         return Input.FETCHED
+
+    def _take_entry(self, head: Head, content: bytes) -> int:
+        """In a worker: write a file that was in a pack; the number of its bytes."""
+        self._sink = FileSink(self.destination, Path(self.task.temporary), head.mode, head.mtime_ns)
+        self._sink.write(content)
+        return len(content)
 
     def _take(self, number: int, plain: bytearray) -> int:
         """In a worker: write one batch; the number of its bytes."""

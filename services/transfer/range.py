@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from types import TracebackType
 
-from bitdust_node.errors import Invalid, NotFound
+from bitdust_node.errors import Corrupt, Invalid, NotFound
 from services.catalog.schema import Piece, Version
 from services.transfer.means import Means
 from services.transfer.opened import Opened, packed_manifest, pieces_of
@@ -21,13 +21,15 @@ class VersionReader:
     """
     Reads byte ranges of one version of a file, as many as are wanted, also at once; the manifest is opened only once.
 
-    size: bytes of the file.
+    size: bytes of the file. start: where these begin in what is opened, if that is a pack.
     """
 
-    def __init__(self, means: Means, opened: Opened, pieces: Sequence[Piece], label: str, path: str) -> None:
+    def __init__(
+        self, means: Means, opened: Opened, pieces: Sequence[Piece], label: str, path: str, size: int, start: int = 0
+    ) -> None:
         self._means, self._opened, self._pieces = means, opened, pieces
-        self._label, self._path = label, path
-        self.size = opened.manifest.length
+        self._label, self._path, self._start = label, path, start
+        self.size = size
 
     @classmethod
     async def open(cls, means: Means, version: Version) -> VersionReader:
@@ -42,11 +44,17 @@ class VersionReader:
         item = await means.catalog.item(version.item)
         if item is None:
             raise NotFound(f"the item of version {version.name} is not in the catalog any more")
+        size, start = version.size, 0
+        if version.pack is not None:
+            version, place = await means.catalog.packs.find(version.id)
+            start = place.start + place.length - size
         pieces = await pieces_of(means, version)
         packed = await packed_manifest(means, version, pieces)
         opened = await means.workers.run(Opened, packed, version.id, means.signet)
         label = f"{means.key_id(item.alias)}:{item.path_id}/{version.name}"
-        return cls(means, opened, pieces, label, item.path)
+        if start + size > opened.manifest.length:
+            raise Corrupt(f"{label} is shorter than the catalog says")
+        return cls(means, opened, pieces, label, item.path, size, start)
 
     async def read(self, offset: int, length: int) -> bytes:
         """
@@ -65,7 +73,8 @@ class VersionReader:
             raise Invalid(f"a range of {length} bytes from byte {offset} on is not possible")
         if offset + length > self.size:
             raise Invalid(f"the file has {self.size} bytes, not all of {offset} .. {offset + length} are in it")
-        return Chunks(self._means, self._opened, self._pieces, self._label, self._path, offset, length)
+        start = self._start + offset
+        return Chunks(self._means, self._opened, self._pieces, self._label, self._path, start, length)
 
 
 class Chunks:

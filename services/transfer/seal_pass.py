@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
@@ -19,7 +19,7 @@ from bitdust_node.pieces.manifest import Manifest
 from bitdust_node.pieces.seal import KEY_BYTES, Sealer
 from bitdust_node.pieces.signet import Signet
 from services.transfer.means import Meta
-from services.transfer.source import Source, open_source
+from services.transfer.source import Source
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Signing:
 
 class SealPass:
     """
-    Makes one version out of a file or folder, under a new key. The disk is not touched before the first `next`.
+    Makes one version out of a source, under a new key. It is not opened before the first `next`.
 
     The leaves of each piece are kept (32 bytes for every 64 KiB) until their root stands in the manifest.
     """
 
-    def __init__(self, path: Path, version: bytes, layout: Layout, signing: Signing) -> None:
+    def __init__(self, open_it: Callable[[], Source], version: bytes, layout: Layout, signing: Signing) -> None:
         self.version, self.layout = version, layout
         self._key = secrets.token_bytes(KEY_BYTES)
-        self._path, self._signing = path, signing
+        self._open_it, self._signing = open_it, signing
         self._leaves = [bytearray() for _ in range(layout.m)]
         self._number = 0
         self._opened: tuple[Source, SegmentEncoder] | None = None
@@ -62,7 +62,7 @@ class SealPass:
         try:
             plaintext, last = source.read(batch_segments(self.layout) * self.layout.segment_bytes)
         except OSError as error:
-            raise Invalid(f"{error.filename or self._path} can not be read: {error.strerror}") from None
+            raise Invalid(f"{error.filename or source.name} can not be read: {error.strerror}") from None
         batch = encoder.encode(self._number, plaintext, last)
         self._number += batch.segments
         self.length += len(plaintext)
@@ -80,7 +80,7 @@ class SealPass:
 
     def _open(self) -> tuple[Source, SegmentEncoder]:
         if self._opened is None:
-            source = open_source(self._path)
+            source = self._open_it()
             self.expected, self.skipped = source.size, source.skipped
             self._opened = source, SegmentEncoder(self._key, self.version, self.layout.k, self.layout.m)
         return self._opened

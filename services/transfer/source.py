@@ -25,11 +25,11 @@ class Source(Protocol):
     """
     A row of bytes with an end that is known when it is reached.
 
-    kind: `file` or `folder`. name: last part of the path. mode, mtime_ns: as of the file or folder itself.
+    kind: `file`, `folder` or `pack`. name: last part of the path. mode, mtime_ns: as of the file or folder itself.
     size: bytes that are expected, for the progress. skipped: what could not be taken, for a warning.
     """
 
-    kind: Literal["file", "folder"]
+    kind: Literal["file", "folder", "pack"]
     name: str
     mode: int
     mtime_ns: int
@@ -103,7 +103,7 @@ class FileSource:
     The bytes of one file.
     """
 
-    kind: Literal["file", "folder"] = "file"
+    kind: Literal["file", "folder", "pack"] = "file"
 
     def __init__(self, path: Path) -> None:
         self._file = _Opened(path, follow=True)
@@ -126,7 +126,7 @@ class FolderSource:
     A folder with all that is in it, as a stream of entries (`services/transfer/entries.py`).
     """
 
-    kind: Literal["file", "folder"] = "folder"
+    kind: Literal["file", "folder", "pack"] = "folder"
 
     def __init__(self, path: Path) -> None:
         self._root = os.fspath(path)

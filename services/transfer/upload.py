@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import ctime
 from typing import Any, TypeVar
@@ -18,20 +19,21 @@ from bitdust_node.errors import BitDustError, Failed, Full, Refused, Unavailable
 from bitdust_node.pieces.layout import SCHEMES, Layout, ecc_map
 from bitdust_node.pieces.seal import VERSION_BYTES
 from bitdust_node.tasks import Tasks
-from bitdust_node.waiting import shielded, sleep, started
+from bitdust_node.waiting import shielded, started
 from services.catalog.schema import Item, Piece, Task, Version
 from services.data_motion import Holder
 from services.transfer.job import Job
 from services.transfer.means import Means, enough
+from services.transfer.packing import Line
 from services.transfer.rebuild import rebuild
+from services.transfer.receivers import find_receivers
 from services.transfer.room import check_room
 from services.transfer.seal_pass import SealPass, Signing
 from services.transfer.sending import Senders
+from services.transfer.source import open_source
 
 T = TypeVar("T")
 
-#: Seconds to wait at the begin for suppliers that are hired but not connected.
-GRACE = 3.0
 #: Seconds between tries while suppliers are missing: the first, and the longest.
 AGAIN_FIRST, AGAIN_LONGEST = 1.0, 30.0
 #: Passes that may fail although enough suppliers are connected.
@@ -42,12 +44,16 @@ class Upload(Job):
     """
     Owner of one `upload` machine.
 
-    ended: called once, when the upload is over, whatever came of it.
+    ended: called once, when the upload is over, whatever came of it. line: where small files wait for others to travel
+    together; None for all else.
     """
 
-    def __init__(self, means: Means, task: Task, item: Item, ended: Callable[[Upload], None]) -> None:
+    def __init__(
+        self, means: Means, task: Task, item: Item, ended: Callable[[Upload], None], line: Line | None = None
+    ) -> None:
         super().__init__(means, task, item, UPLOAD, Input)
-        self._ended = ended
+        self._ended, self._line = ended, line
+        self.small = line is not None
         self._undo: Callable[[], None] | None = None
         self._planned: DelayedCall | None = None
         self._tries = 0
@@ -180,6 +186,36 @@ class Upload(Job):
     # the work
 
     async def _send(self) -> Input:
+        self._errors = {}
+        outcome = await (self.send_alone() if self._line is None else self._line.send(self))
+        if outcome is not Input.ENOUGH:
+            self._check_tries()
+        return outcome
+
+    def joined(self, version: Version) -> None:
+        """
+        The file is in a pack that is on its way, as this version.
+        """
+        self._version, self._version_id = version, version.id
+        self._means.events.publish("backup-started", {"backup_id": self.backup_id})
+
+    def arrived(self, size: int) -> None:
+        """
+        The pack is stored. size: bytes of the file.
+        """
+        self.total_size = self.bytes_processed = size
+
+    def rejected(self, errors: dict[int, BitDustError]) -> None:
+        """
+        The pack is not stored and forgotten; why, by position of the supplier.
+        """
+        self._version = self._version_id = None
+        self._errors = errors
+
+    async def send_alone(self) -> Input:
+        """
+        Store the source as a version of its own; answers as `send_pieces`.
+        """
         means = self._means
         if self._version is not None:
             await means.catalog.drop_version(self._version.id)
@@ -187,7 +223,7 @@ class Upload(Job):
         self.bytes_processed = self.block_number = 0
         suppliers = means.customer.wanted.suppliers
         k, m = SCHEMES[suppliers]
-        receivers = await self._receivers(suppliers)
+        receivers = await find_receivers(means, suppliers, patient=not self._tries)
         if len(receivers) < enough(k, m):
             return Input.NONE
         version = secrets.token_bytes(VERSION_BYTES)
@@ -197,32 +233,14 @@ class Upload(Job):
         self._version = await means.catalog.add_version(self.item, version, kind, k, m, pieces)
         means.events.publish("backup-started", {"backup_id": self.backup_id})
         signing = Signing(means.signet, self.backup_id, int(means.clock.seconds()))
-        self._pass = sealing = SealPass(Path(self.task.local_path), version, Layout(k, m), signing)
+        self._pass = sealing = SealPass(
+            partial(open_source, Path(self.task.local_path)), version, Layout(k, m), signing
+        )
         try:
             stored = await self._pump(sealing, receivers)
         finally:
             sealing.close()
-        outcome = self._weigh(stored)
-        if outcome is not Input.ENOUGH:
-            self._check_tries()
-        return outcome
-
-    async def _receivers(self, suppliers: int) -> dict[int, Holder]:
-        customer = self._means.customer
-        if len(customer.connected()) < suppliers and not self._tries:
-            await self._all_connected(suppliers)
-        return {
-            position: Holder(link.node_id, link.hired.idurl)
-            for position, link in customer.connected().items()
-            if position < suppliers
-        }
-
-    async def _all_connected(self, suppliers: int) -> None:
-        """Give suppliers that are just being connected a moment."""
-        for _ in range(int(GRACE * 4)):
-            await sleep(self._means.clock, 0.25)
-            if len(self._means.customer.connected()) >= suppliers:
-                return
+        return self._weigh(stored)
 
     async def _pump(self, sealing: SealPass, receivers: dict[int, Holder]) -> list[int]:
         """Send the whole source; answers the numbers of the pieces that are stored. Memory is two batches."""
