@@ -4,6 +4,8 @@ Groups: everybody gets each post once, in the order of its author, whoever goes 
 
 from __future__ import annotations
 
+from bitdust_node.errors import BitDustError
+from services.grouping.groups import Groups
 from tests.services.grouping.circle import GroupsCase
 
 
@@ -21,3 +23,129 @@ class Groups3(GroupsCase):
                 self.assertEqual(own, [f"{other.number}-{n}" for n in range(5)])
         shown = self.call(self.people[1], "group_info", group_key_id=key_id)
         self.assertEqual((shown["state"], shown["last_sequence_id"]), ("CONNECTED", 14))
+
+    def test_who_comes_later_reads_all_that_was(self) -> None:
+        key_id, _ = self.group(self.people[1])
+        for number in range(10):
+            self.send(self.owner, key_id, f"early {number}")
+        self.invite(key_id, self.people[2])
+        self.join(key_id, self.people[2])
+        self.send(self.people[1], key_id, "late")
+        self.clock.advance(3)
+        self.assertEqual(self.people[2].texts(), [*(f"early {number}" for number in range(10)), "late"])
+
+    def test_who_comes_later_reads_nothing_of_before_if_the_owner_chose_so(self) -> None:
+        key_id, _ = self.group(self.people[1], history=False)
+        self.send(self.owner, key_id, "early")
+        self.invite(key_id, self.people[2])
+        self.join(key_id, self.people[2])
+        self.send(self.people[1], key_id, "late")
+        self.clock.advance(3)
+        self.assertEqual(self.people[2].texts(), ["late"])
+        self.assertEqual(self.people[1].texts(), ["early", "late"])
+
+    def test_a_removed_member_neither_reads_nor_posts(self) -> None:
+        key_id, circle = self.group(*self.people[1:])
+        gone = self.people[2]
+        self.send(gone, key_id, "before")
+        self.clock.advance(1)
+        self.call(self.owner, "group_revoke", group_key_id=key_id, user_id=gone.id)
+        with self.assertRaises(BitDustError):
+            self.send(gone, key_id, "after")
+        self.send(self.owner, key_id, "secret")
+        self.clock.advance(30)
+        self.assertEqual(gone.texts(), ["before"])
+        self.assertEqual(self.people[1].texts(), ["before", "secret"])
+        self.assertEqual(self.book(gone).secrets(circle, 2), [])
+        self.assertEqual(gone.part(circle).state, "DISCONNECTED")
+
+    def test_a_reader_reads_only(self) -> None:
+        key_id, _ = self.group(self.people[1], role="reader")
+        self.send(self.owner, key_id, "news")
+        with self.assertRaises(BitDustError):
+            self.send(self.people[1], key_id, "no")
+        self.clock.advance(1)
+        self.assertEqual(self.people[1].texts(), ["news"])
+
+    def test_the_owner_leaves_and_the_group_lives(self) -> None:
+        key_id, _ = self.group(*self.people[1:])
+        self.send(self.owner, key_id, "good-bye")
+        self.clock.advance(1)
+        self.die(self.owner)
+        self.send(self.people[1], key_id, "one")
+        self.send(self.people[2], key_id, "two")
+        self.clock.advance(2)
+        for person in self.people[1:]:
+            self.assertEqual(sorted(person.texts()), ["good-bye", "one", "two"])
+
+    def test_any_supplier_dies_and_posts_flow_again(self) -> None:
+        key_id, circle = self.group(*self.people[1:])
+        self.send(self.owner, key_id, "one")
+        self.clock.advance(1)
+        active = self.people[1].part(circle).active
+        self.die(self.member_of(active))
+        self.until(lambda: all(person.part(circle).connected for person in self.people), seconds=25)
+        self.send(self.people[1], key_id, "two")
+        self.clock.advance(2)
+        for person in self.people:
+            self.assertEqual(person.texts(), ["one", "two"])
+            self.assertNotEqual(person.part(circle).active, active)
+
+    def test_a_supplier_that_is_cut_off_is_left_within_half_a_minute(self) -> None:
+        key_id, circle = self.group(*self.people[1:])
+        active = self.people[1].part(circle).active
+        name = self.member_of(active).node.name
+        self.network.part([name], [one.node.name for one in self.up if one.node.name != name])
+        self.send(self.people[1], key_id, "one")
+        self.clock.advance(29)
+        for person in self.people:
+            self.assertEqual(person.texts(), ["one"])
+            self.assertNotEqual(person.part(circle).active, active)
+
+    def test_a_member_that_was_away_catches_up(self) -> None:
+        key_id, circle = self.group(*self.people[1:])
+        away = self.people[2]
+        self.send(away, key_id, "mine")
+        self.clock.advance(1)
+        self.die(away)
+        for number in range(300):
+            self.send(self.people[number % 2], key_id, f"{number}")
+        self.clock.advance(3600)
+        away.make()
+        self.run_now(away.node.start())
+        self.begin(away)
+        self.until(lambda: len(away.texts()) == 300, seconds=15)
+        self.assertEqual(sorted(map(int, away.texts())), list(range(300)))
+        self.send(away, key_id, "again")
+        self.clock.advance(1)
+        self.assertEqual(self.owner.texts()[-1], "again")
+        self.assertEqual(away.part(circle).consumed, 302)
+
+    def test_posts_of_one_that_was_alone_come_when_it_is_back(self) -> None:
+        key_id, _circle = self.group(*self.people[1:])
+        lone = self.people[2]
+        self.network.part([lone.node.name], [one.node.name for one in self.up if one is not lone])
+        self.send(lone, key_id, "alone")
+        self.send(self.owner, key_id, "without you")
+        self.clock.advance(120)
+        self.assertEqual(lone.texts(), ["alone"])
+        self.network.heal()
+        self.clock.advance(60)
+        for person in self.people:
+            self.assertEqual(sorted(person.texts()), ["alone", "without you"])
+
+    def test_leaving(self) -> None:
+        key_id, circle = self.group(*self.people[1:])
+        leaver = self.people[1]
+        answer = self.call(leaver, "group_leave", group_key_id=key_id)
+        self.assertEqual(answer.result["state"], "CLOSED")
+        self.send(self.owner, key_id, "one")
+        self.clock.advance(1)
+        self.assertEqual(leaver.texts(), [])
+        self.assertIsNone(leaver.get(Groups).get(circle))
+        self.join(key_id, leaver)
+        self.clock.advance(1)
+        self.assertEqual(leaver.texts(), ["one"])
+        self.call(leaver, "group_leave", group_key_id=key_id, erase_key=True)
+        with self.assertRaises(BitDustError):
+            self.call(leaver, "group_info", group_key_id=key_id)
