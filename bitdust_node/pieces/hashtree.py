@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from bitdust_node.errors import Corrupt
+
+if TYPE_CHECKING:
+    import hashlib
 
 HASH_BYTES = 32
 
@@ -20,11 +24,18 @@ _LEAF = sha256(b"\x00")
 _NODE = sha256(b"\x01")
 
 
+def new_leaf() -> hashlib._Hash:
+    """
+    The hash of one block before the first of its bytes, for blocks that come in parts.
+    """
+    return _LEAF.copy()
+
+
 def leaf(block: Buffer) -> bytes:
     """
     The hash of one block.
     """
-    digest = _LEAF.copy()
+    digest = new_leaf()
     digest.update(block)
     return digest.digest()
 

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from bitdust_node.errors import Corrupt
 from bitdust_node.identity.names import NodeId
-from bitdust_node.pieces.hashtree import HASH_BYTES, Buffer, leaf, root
+from bitdust_node.pieces.hashtree import HASH_BYTES, Buffer, new_leaf, root
 
 _NAME = struct.Struct(">16sH32s16sH")
 _FOOTER = struct.Struct(">8s32s16sHIQQ32s8x32s")
@@ -103,32 +103,31 @@ class LeafHasher:
 
     def __init__(self, block: int) -> None:
         self._block = block
-        self._rest = bytearray()
         self._leaves = bytearray()
+        # of the block that is not whole yet: its hash so far, and the bytes that it still lacks
+        self._open = new_leaf()
+        self._lacks = block
         self.size = 0
 
     def update(self, data: Buffer) -> None:
         self.size += len(data)
         view = memoryview(data)
-        if self._rest:
-            missing = self._block - len(self._rest)
-            self._rest += view[:missing]
-            view = view[missing:]
-            if len(self._rest) == self._block:
-                self._leaves += leaf(self._rest)
-                self._rest = bytearray()
-        whole = len(view) - len(view) % self._block
-        for start in range(0, whole, self._block):
-            self._leaves += leaf(view[start : start + self._block])
-        self._rest += view[whole:]
+        while len(view) >= self._lacks:
+            self._open.update(view[: self._lacks])
+            self._leaves += self._open.digest()
+            view = view[self._lacks :]
+            self._open, self._lacks = new_leaf(), self._block
+        if view:
+            self._open.update(view)
+            self._lacks -= len(view)
 
     def finish(self) -> tuple[bytes, int, bytes]:
         """
         All leaves one after the other, how many, and the root over them.
         """
-        if self._rest:
-            self._leaves += leaf(self._rest)
-            self._rest = bytearray()
+        if self._lacks < self._block:
+            self._leaves += self._open.digest()
+            self._open, self._lacks = new_leaf(), self._block
         leaves = bytes(self._leaves)
         split = [leaves[at : at + HASH_BYTES] for at in range(0, len(leaves), HASH_BYTES)]
         return leaves, len(split), root(split)

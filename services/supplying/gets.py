@@ -24,7 +24,7 @@ from services.supplying.store import PieceStore
 from services.supplying.transfers import Transfers, watched
 
 #: Bytes that are read at once.
-PART = 512 * 1024
+PART = 1024 * 1024
 
 
 class Gets:

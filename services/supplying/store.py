@@ -10,7 +10,6 @@ import errno
 import os
 import re
 import secrets
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bitdust_node.errors import Closed, Corrupt, Full, NotFound
-from bitdust_node.files import sync_folder
+from bitdust_node.files import begin_writing, sync_folder, write_all
 from bitdust_node.identity.names import NodeId
 from bitdust_node.pieces.hashtree import Buffer
 from bitdust_node.pieces.layout import PIECE_BLOCK
@@ -27,8 +26,6 @@ from bitdust_node.pieces.object_file import FOOTER_BYTES, Footer, LeafHasher, ob
 #: Bytes of the disk that are left to its user, or this part of the disk if that is less.
 DISK_MARGIN = 256 * 1024 * 1024
 DISK_MARGIN_PART = 20
-#: Bytes of a piece that the disk is told to write while more come.
-WRITE_BACK = 8 * 1024 * 1024
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _PARTIAL = ".part"
@@ -257,22 +254,11 @@ class _FileWriter:
                 self._store.make_folder(self._path)
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
                 self._file = os.open(self._temporary, flags, 0o600)
-            for chunk in chunks:
-                view = memoryview(chunk)
-                while view:
-                    view = view[os.write(self._file, view) :]
-                self._written += len(chunk)
-            self._write_back()
+            self._written += write_all(self._file, chunks)
+            self._begun = begin_writing(self._file, self._begun, self._written)
         except (OSError, Full) as error:
             self.discard()
             raise full_disk(error) from error
-
-    def _write_back(self) -> None:
-        """Let the disk begin now, so that the wait for it at the end is short. Linux does so when it is told this."""
-        size = self._written - self._begun
-        if size >= WRITE_BACK and sys.platform == "linux":
-            os.posix_fadvise(self._file, self._begun, size, os.POSIX_FADV_DONTNEED)
-            self._begun = self._written
 
     def _close(self) -> None:
         if self._file >= 0:

@@ -6,7 +6,7 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust_node.errors import Conflict, Invalid
-from bitdust_node.files import make_private_folder, read_file, write_file
+from bitdust_node.files import WRITE_BACK, begin_writing, make_private_folder, read_file, write_all, write_file
 from bitdust_node.lock import FolderLock
 from bitdust_node.paths import DataFolder
 
@@ -21,6 +21,19 @@ class FilesTests(SynchronousTestCase):
         write_file(path, b"two")
         self.assertEqual((path.read_bytes(), path.stat().st_mode & 0o777), (b"two", 0o600))
         self.assertEqual(os.listdir(self.folder), ["x"])
+
+    def test_many_chunks_are_written_in_order_also_when_the_system_takes_less_at_once(self) -> None:
+        chunks = [os.urandom(size % 50) for size in range(3000)]
+        real = os.writev
+        self.patch(os, "writev", lambda handle, parts: real(handle, [b"".join(parts)[:777]]))
+        with (self.folder / "x").open("wb") as file:
+            self.assertEqual(write_all(file.fileno(), chunks), sum(map(len, chunks)))
+        self.assertEqual((self.folder / "x").read_bytes(), b"".join(chunks))
+
+    def test_the_disk_begins_when_it_is_worth_it(self) -> None:
+        with (self.folder / "x").open("wb") as file:
+            self.assertEqual(begin_writing(file.fileno(), 5, WRITE_BACK), 5)
+            self.assertEqual(begin_writing(file.fileno(), 5, WRITE_BACK + 5), WRITE_BACK + 5)
 
     def test_a_failure_leaves_the_old_content(self) -> None:
         path = self.folder / "x"

@@ -44,6 +44,7 @@ class Watch:
             (os, "open"): self._opening,
             (os, "close"): self._closing,
             (os, "write"): self._writing,
+            (os, "writev"): self._writing_many,
             (os, "fsync"): self._syncing,
             (os, "rename"): self._renaming,
             (os, "replace"): self._renaming,
@@ -95,6 +96,16 @@ class Watch:
             file = self._open.get(handle)
             if isinstance(file, int):
                 self._note(Wrote(file, bytes(data[:written])))
+            return written
+
+        return writing
+
+    def _writing_many(self, real: Callable[..., int]) -> Callable[..., int]:
+        def writing(handle: int, chunks: Any) -> int:
+            written = real(handle, chunks)
+            file = self._open.get(handle)
+            if isinstance(file, int):
+                self._note(Wrote(file, b"".join(chunks)[:written]))
             return written
 
         return writing

@@ -50,9 +50,9 @@ class Folder(StoreSuite, SynchronousTestCase):
         def no_room(*args: Any) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        for step in ("write", "fsync", "open"):
+        for step in ("writev", "fsync", "open"):
             writer = self.store.writer(OWNER, VERSION, 2)
-            with patch(f"services.supplying.store.os.{step}", no_room):
+            with patch(f"os.{step}", no_room):
                 self.assertRaises(Full, lambda w=writer: (w.write([b"data"]), w.finish(), w.commit()))
             self.assertEqual(self.files(), [NAME])
 
