@@ -4,6 +4,7 @@ service_restores: downloads.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ from bitdust_node.service import Service
 from services.backup_db import BackupDb
 from services.backups import Backups
 from services.catalog.schema import Item, Task, Version
+from services.transfer.checkpoint import Checkpoints, Mark
 from services.transfer.download import Download
 from services.transfer.means import Means
 from services.transfer.running import Running
@@ -27,7 +29,7 @@ AT_ONCE, WAITING_LIMIT = 4, 10_000
 
 class Restores(Service):
     """
-    Runs a few downloads at a time; those that were not done when the node ended are begun again.
+    Runs a few downloads at a time; those that were not done when the node ended go on or are begun again.
     """
 
     log = Logger()
@@ -36,22 +38,32 @@ class Restores(Service):
     depends: ClassVar[tuple[str, ...]] = ("backups",)
     needs_identity: ClassVar[bool] = True
 
-    def __init__(self, backups: Backups, backup_db: BackupDb, means: Means, running: Running) -> None:
+    def __init__(
+        self, backups: Backups, backup_db: BackupDb, means: Means, running: Running, checkpoints: Checkpoints
+    ) -> None:
         self._backups, self._backup_db, self._means, self._running = backups, backup_db, means, running
+        self._checkpoints = checkpoints
         self._queue: deque[Download] = deque()
         self._busy: set[int] = set()
 
     async def start(self) -> None:
         catalog = self._means.catalog
+        marks = await self._checkpoints.load()
         for task in await catalog.errands.tasks("download"):
-            await self._remove(Path(task.temporary))
+            mark = marks.pop(task.temporary, None)
             item = await catalog.item(task.item)
             versions = (await catalog.versions([task.item]))[task.item]
             version = next((one for one in versions if one.name == task.version), None)
+            # what is coded anew meanwhile has the name of the old version, but other segments
+            if mark is None or version is None or mark.version != version.id:
+                await self._remove(Path(task.temporary))
             if item is None or version is None:
                 await catalog.errands.remove_task(task.id)
             else:
-                self._add(task, item, version)
+                self._add(task, item, version, mark)
+        for temporary in marks:
+            if not await self._means.workers.run(os.path.lexists, temporary):
+                await self._checkpoints.remove(temporary)
         self._go_on()
 
     async def stop(self) -> None:
@@ -158,8 +170,11 @@ class Restores(Service):
             # its disk may be gone or read-only now: no reason not to restore anything else
             self.log.warn("{path} can not be removed: {error}", path=str(temporary), error=str(error))
 
-    def _add(self, task: Task, item: Item, version: Version) -> Download:
-        download = Download(self._means, task, item, version, Path(task.local_path), self._ended)
+    def _add(self, task: Task, item: Item, version: Version, mark: Mark | None = None) -> Download:
+        if mark is not None and mark.version != version.id:
+            mark = None
+        destination = Path(task.local_path)
+        download = Download(self._means, task, item, version, destination, self._ended, self._checkpoints, mark)
         self._running.downloads[task.id] = download
         self._queue.append(download)
         return download

@@ -16,6 +16,7 @@ from bitdust_node.errors import BitDustError, Failed
 from bitdust_node.pieces.layout import ecc_map
 from bitdust_node.tasks import Tasks
 from services.catalog.schema import Item, Task, Version
+from services.transfer.checkpoint import Checkpoint, Checkpoints, Mark
 from services.transfer.entry import fetch_entry
 from services.transfer.job import Job
 from services.transfer.means import Means
@@ -29,7 +30,8 @@ class Download(Job):
     """
     Owner of one `download` machine.
 
-    destination: where the file or folder itself will be. ended: called once, when the download is over.
+    destination: where the file or folder itself will be. ended: called once, when the download is over. mark: how far
+    it had come when the node ended.
     """
 
     def __init__(
@@ -40,9 +42,13 @@ class Download(Job):
         version: Version,
         destination: Path,
         ended: Callable[[Download], None],
+        checkpoints: Checkpoints,
+        mark: Mark | None = None,
     ) -> None:
         super().__init__(means, task, item, DOWNLOAD, Input)
         self.version, self.destination, self._ended = version, destination, ended
+        self._checkpoints, self._mark = checkpoints, mark
+        self._marking: Checkpoint | None = None
         self._cleaning: Deferred[None] | None = None
         self._opened: Opened | None = None
         self._sink: Sink | None = None
@@ -125,13 +131,24 @@ class Download(Job):
         pieces = await pieces_of(means, self.version)
         packed = await packed_manifest(means, self.version, pieces)
         self._opened = opened = await means.workers.run(self._open, packed)
-        self._passage = Passage(means, opened, pieces, self.backup_id, self.item.path, self._take)
+        segment = opened.manifest.layout.segment_bytes
+        first = self.bytes_processed // segment
+        self._passage = Passage(means, opened, pieces, self.backup_id, self.item.path, self._take, first)
         return Input.LOCATED
 
     def _open(self, packed: bytes) -> Opened:
         """In a worker: open the manifest, and the place for what comes."""
         opened = Opened(packed, self.version.id, self._means.signet)
-        self._sink = sink_of(opened.meta, self.destination, Path(self.task.temporary))
+        mark, manifest = self._mark, opened.manifest
+        if mark is not None and (mark.size % manifest.layout.segment_bytes or mark.size >= manifest.length):
+            mark = None
+        self._sink = sink = sink_of(opened.meta, self.destination, Path(self.task.temporary), mark)
+        if isinstance(sink, FileSink):
+            self.bytes_processed = sink.size
+            means = self._means
+            self._marking = Checkpoint(
+                self._checkpoints, means.workers, means.clock, self.task.temporary, manifest.version, sink
+            )
         return opened
 
     async def _fetch(self) -> Input:
@@ -145,9 +162,13 @@ class Download(Job):
             while (written := await passage.next()) is not None:
                 self.bytes_processed += written
                 self.block_number = passage.block_number
+                if self._marking is not None and self.bytes_processed < self.total_size:
+                    self._marking.reached(self.bytes_processed)
         finally:
             # the file must not be closed under the worker that writes it
             await passage.close()
+            if self._marking is not None:
+                await self._marking.close()
         return Input.FETCHED
 
     def _take_entry(self, head: Head, content: bytes) -> int:
@@ -183,6 +204,8 @@ class Download(Job):
             await self._cleaning
         try:
             await self._means.catalog.errands.remove_task(self.task.id)
+            if self._mark is not None or (self._marking is not None and self._marking.made):
+                await self._checkpoints.remove(self.task.temporary)
         except CancelledError:
             raise
         except Exception:  # noqa: BLE001 - e.g. the own disk is full: the task is done anew at the next start

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from bitdust_node.errors import BitDustError, Conflict, Corrupt, Full, Invalid
 from bitdust_node.files import sync_folder
+from services.transfer.checkpoint import Mark, Samples
 from services.transfer.entries import Content, Entry, Reader
 from services.transfer.means import Meta
 
@@ -41,13 +42,13 @@ class Sink(Protocol):
         """Remove what was written."""
 
 
-def sink_of(meta: Meta, destination: Path, temporary: Path) -> Sink:
+def sink_of(meta: Meta, destination: Path, temporary: Path, mark: Mark | None = None) -> Sink:
     """
-    The sink for what a version says of itself.
+    The sink for what a version says of itself; a file goes on from its mark if it is still there.
     """
     if meta.kind == "folder":
         return FolderSink(destination, temporary)
-    return FileSink(destination, temporary, meta.mode, meta.mtime_ns)
+    return FileSink(destination, temporary, meta.mode, meta.mtime_ns, mark)
 
 
 def temporary_beside(destination: Path) -> Path:
@@ -72,27 +73,57 @@ def remove(temporary: Path) -> None:
 
 class FileSink:
     """
-    One file.
+    One file. mark: how far it had come in the life before; where it does not hold, the file begins afresh.
     """
 
-    def __init__(self, destination: Path, temporary: Path, mode: int, mtime_ns: int) -> None:
+    def __init__(self, destination: Path, temporary: Path, mode: int, mtime_ns: int, mark: Mark | None = None) -> None:
         if destination.is_dir():
             raise Conflict(f"{destination} is a folder and can not be replaced by a file")
         self.temporary = temporary
+        #: Bytes that are there already.
+        self.size = 0
         self._destination = destination
         self._mode = mode & MODES
         self._mtime_ns = mtime_ns
         try:
             destination.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            self._fd = -1 if mark is None else self._reopen(mark)
+            if self._fd < 0:
+                if mark is not None:
+                    remove(temporary)
+                self._fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise _ours(error, destination) from error
+        self._samples = Samples(self._fd)
+
+    def _reopen(self, mark: Mark) -> int:
+        """The file of the life before, cut to what is marked; -1 if it is not what the mark says."""
+        try:
+            fd = os.open(self.temporary, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return -1
+        status = os.fstat(fd)
+        ours = stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_size >= mark.size
+        if not ours or Samples(fd).until(mark.size) != mark.sample:
+            os.close(fd)
+            return -1
+        os.ftruncate(fd, mark.size)
+        os.lseek(fd, mark.size, os.SEEK_SET)
+        self.size = mark.size
+        return fd
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         try:
             _write_all(self._fd, data)
         except OSError as error:
             raise _ours(error, self._destination) from error
+
+    def sync(self, size: int) -> bytes:
+        """
+        Bring the first `size` bytes to the disk; their sample.
+        """
+        os.fdatasync(self._fd)
+        return self._samples.until(size)
 
     def finish(self) -> None:
         try:
