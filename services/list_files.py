@@ -4,15 +4,17 @@ service_list_files: compares what suppliers keep with what the catalog says they
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import ClassVar
 
 from twisted.logger import Logger
 
+from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError, Invalid
 from bitdust_node.events import Events
 from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
+from bitdust_node.wire.storage import PieceItem
 from services.catalog.catalog import Catalog
 from services.catalog.place import Place
 from services.catalog.vault import Vault
@@ -23,13 +25,15 @@ from services.hiring.link import SupplierLink
 
 #: Pieces on the list of one supplier that the catalog does not know; one who tells of more makes them up.
 UNKNOWN_LIMIT = 10_000_000
+#: Seconds between looks for what other devices have told; but what a list takes is at most this part of the time.
+HEAR, HEAR_PART = 60.0, 0.01
 
 
 class ListFiles(Service):
     """
     Asks each supplier once for its list when it is connected. A piece that it should have and has not is marked, so
     that it is made anew; what it has and the catalog does not know is left alone: nobody may delete for lack of
-    knowledge.
+    knowledge. Once a minute one of them is asked whether another device of this identity has told anything.
     """
 
     log = Logger()
@@ -47,17 +51,22 @@ class ListFiles(Service):
         vault: Vault,
         place: Place,
         events: Events,
+        clock: Clock,
     ) -> None:
         self._employer, self._customer, self._motion = employer, customer, motion
         self._catalog, self._vault, self._place, self._events = catalog, vault, place, events
+        self._clock = clock
         self._tasks = Tasks("list files")
         self._undo: list[Callable[[], None]] = []
         self._asked: set[str] = set()
+        self._turn = 0
+        self._rest_until = 0.0
 
     async def start(self) -> None:
         self._tasks = Tasks("list files")
         await self._vault.start()
         self._undo = [self._customer.observe(self._look)]
+        self._tasks.every(HEAR, "hear of other devices", self._hear, self._clock)
         self._look()
 
     async def stop(self) -> None:
@@ -83,28 +92,53 @@ class ListFiles(Service):
                 self._asked.add(link.node_id)
                 self._tasks.spawn(f"list files of {link.hired.idurl}", self._compare(link))
 
+    async def _hear(self) -> None:
+        """Each supplier has what all devices have told: one in turn is asked, with long lists more seldom."""
+        links = [link for link in self._customer.connected().values() if link.node_id in self._asked]
+        begun = self._clock.seconds()
+        if not links or begun < self._rest_until:
+            return
+        self._turn += 1
+        link = links[self._turn % len(links)]
+        holder = Holder(link.node_id, link.hired.idurl)
+        expected, there = await self._vault.expected(holder), set[bytes]()
+        try:
+            async for piece in self._listing(holder):
+                if self._vault.name_of(piece.version) is not None:
+                    there.add(piece.version)
+        except BitDustError as error:
+            self.log.info("{supplier} does not list its files: {error}", supplier=holder.idurl, error=error)
+            return
+        self._rest_until = begun + (self._clock.seconds() - begun) / HEAR_PART
+        if there != expected:
+            await self._vault.listed(holder, there, expected)
+
+    async def _listing(self, holder: Holder) -> AsyncIterator[PieceItem]:
+        after = b""
+        while True:
+            page = await self._motion.listing(holder, after)
+            for piece in page:
+                yield piece
+            if not page or page[-1].cursor <= after:
+                return
+            after = page[-1].cursor
+
     async def _compare(self, link: SupplierLink) -> None:
         holder = Holder(link.node_id, link.hired.idurl)
         # asked for before the list: what is stored in between is on the list and not among these
         expected = await self._catalog.stored_at(link.node_id)
         objects, there = await self._vault.expected(holder), set[bytes]()
-        after = b""
         unknown = 0
         try:
-            while True:
-                page = await self._motion.listing(holder, after)
-                for piece in page:
-                    if (piece.version, piece.index) in expected:
-                        expected.discard((piece.version, piece.index))
-                    elif self._vault.name_of(piece.version) is not None:
-                        there.add(piece.version)
-                    else:
-                        unknown += 1
+            async for piece in self._listing(holder):
+                if (piece.version, piece.index) in expected:
+                    expected.discard((piece.version, piece.index))
+                elif self._vault.name_of(piece.version) is not None:
+                    there.add(piece.version)
+                else:
+                    unknown += 1
                 if unknown > UNKNOWN_LIMIT:
                     raise Invalid(f"it lists more than {UNKNOWN_LIMIT} pieces that nobody has sent")
-                if not page or page[-1].cursor <= after:
-                    break
-                after = page[-1].cursor
         except BitDustError as error:
             self.log.info("{supplier} does not list its files: {error}", supplier=holder.idurl, error=error)
             return

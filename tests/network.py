@@ -25,7 +25,7 @@ from tests.clock import Clock
 from tests.keys import test_document, test_key
 from transports.memory import MemoryNetwork, MemoryTransport
 
-DEVICES: dict[int, DeviceKey] = {}
+DEVICES: dict[tuple[int, str], DeviceKey] = {}
 
 
 class FakeMe:
@@ -35,13 +35,13 @@ class FakeMe:
 
     has_identity = True
 
-    def __init__(self, number: int, document: Document, now: float) -> None:
+    def __init__(self, number: int, document: Document, now: float, device: str = "") -> None:
         self.document = document
         self.key = test_key(number)
         self.node_id = document.node_id
         self.idurl = document.idurl
         self.global_id = document.global_id
-        self.device = DEVICES.setdefault(number, DeviceKey.generate(now))
+        self.device = DEVICES.setdefault((number, device), DeviceKey.generate(now))
         self.device_record = DeviceRecord.make(self.key, self.device.spki, "test", now + 30 * 86400)
         self.callbacks: list[Any] = []
 
@@ -105,7 +105,8 @@ class TestNode:
     """
     One node of a test.
 
-    events_seen: all events that it published, in order. config: whose limits of bandwidth hold, else none do.
+    events_seen: all events that it published, in order. config: whose limits of bandwidth hold, else none do. device:
+    tells further devices of one identity apart.
     """
 
     __test__ = False
@@ -119,14 +120,15 @@ class TestNode:
         limits: Limits = LIMITS,
         router_limits: RouterLimits | None = None,
         config: Config | None = None,
+        device: str = "",
     ) -> None:
         clock = network.clock
-        self.name = f"user-{number}"
+        self.name = f"user-{number}{device}"
         document = test_document(number, contacts=(f"memory://{self.name}",))
         published[document.idurl] = document
         self.clock = clock
         self.network = network
-        self.me: Any = FakeMe(number, document, clock.seconds())
+        self.me: Any = FakeMe(number, document, clock.seconds(), device)
         self.resolver: Any = FakeResolver(published)
         self.events = Events(clock)
         self.events_seen: list[Event] = []

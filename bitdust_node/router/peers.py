@@ -28,7 +28,8 @@ SESSIONS = 8
 
 class Peers:
     """
-    Keeps at least one session with whoever is needed, and in the end at most one.
+    Keeps at least one session with whoever is needed, and in the end at most one with each device of a peer: several
+    devices of one identity may be connected at once. What is asked of that peer goes to the newest.
 
     When both sides have dialled at the same time, both keep the session that the smaller node id has dialled.
     """
@@ -127,7 +128,7 @@ class Peers:
         dial = self._dials.get(peer)
         if dial is not None:
             dial.found(session)
-        if len(sessions) > 1:
+        if self._spare(peer):
             self._clock.callLater(SPARE, self._close_spare, peer)
 
     async def stop(self) -> None:
@@ -153,12 +154,20 @@ class Peers:
             self._contacts.feed(peer, Input.LOST)
 
     def _close_spare(self, peer: NodeId) -> None:
-        spare = self._sessions.get(peer, [])[1:]
-        for session in spare:
+        for session in self._spare(peer):
             if self._idle(session):
                 session.close("another session is used")
-        if len(self._sessions.get(peer, ())) > 1:
+        if self._spare(peer):
             self._clock.callLater(SPARE, self._close_spare, peer)
+
+    def _spare(self, peer: NodeId) -> list[Session]:
+        """All sessions but the best one with each device."""
+        devices, spare = set[bytes](), []
+        for session in self._sessions.get(peer, ()):
+            if session.device in devices:
+                spare.append(session)
+            devices.add(session.device)
+        return spare
 
     def _dialled(self, peer: NodeId) -> None:
         self._dials.pop(peer, None)

@@ -131,6 +131,10 @@ class Session:
         return str(self._machine.state).upper()
 
     @property
+    def device(self) -> bytes:
+        return self._pipe.peer_key
+
+    @property
     def document(self) -> Document:
         if self._document is None:
             raise Unavailable("the peer has not yet said who it is")

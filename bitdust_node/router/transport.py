@@ -105,6 +105,10 @@ class Session(Protocol):
         """The verified identity of the peer."""
 
     @property
+    def device(self) -> bytes:
+        """The device key (DER) of the peer: devices of one identity have different ones."""
+
+    @property
     def document(self) -> Document:
         """The identity document that the peer has shown."""
 

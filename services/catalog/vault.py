@@ -130,7 +130,9 @@ class Vault:
         for version in there:
             name = self.name_of(version)
             if name is not None and name.kind in (BATCH, KEYS) and version not in own:
-                self._unread.setdefault(name, []).append(holder)
+                holders = self._unread.setdefault(name, [])
+                if holder not in holders:
+                    holders.append(holder)
         self._heard.add(holder.node_id)
         self._tidied = False
         self.soon()

@@ -137,7 +137,7 @@ class RenamingTest(SynchronousTestCase):
         self.assertEqual(self.paths(self.b), found)
         return found
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=80, deadline=None)
     @given(STEPS, st.randoms(use_true_random=False))
     def test_three_devices(self, steps: list[tuple[int, str, str, str]], chance: random.Random) -> None:
         devices = [Device(log) for log in LOGS]
