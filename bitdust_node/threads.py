@@ -30,6 +30,9 @@ class Workers(Protocol):
     def stop(self) -> Deferred[None]:
         """End the threads once they have done all that waits; fires when they are gone."""
 
+    def apart(self, size: int, name: str) -> Workers:
+        """Others, for calls that may wait for something else for long: nobody who needs these waits for that."""
+
 
 class ThreadWorkers:
     """
@@ -79,6 +82,9 @@ class ThreadWorkers:
             self._calls.put(None)
         return self._ended
 
+    def apart(self, size: int, name: str) -> ThreadWorkers:
+        return ThreadWorkers(self._reactor, size, name)
+
     def _begin(self) -> None:
         thread = Thread(target=self._work, name=f"{self._name} {len(self._threads) + 1}", daemon=True)
         self._threads.append(thread)
@@ -114,3 +120,6 @@ class InlineWorkers:
 
     def stop(self) -> Deferred[None]:
         return succeed(None)
+
+    def apart(self, size: int, name: str) -> InlineWorkers:
+        return self

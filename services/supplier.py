@@ -30,8 +30,10 @@ from bitdust_node.threads import Workers
 from bitdust_node.waiting import all_of
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.contact import PING, Ping
+from bitdust_node.wire.members import CIRCLE_END, CircleEnd
 from bitdust_node.wire.storage import LEASE_ENDED
 from services.people.contact_list import ContactList
+from services.supplying.deposits import Deposit
 from services.supplying.keeping import Keeping
 from services.supplying.leases import Lease
 from services.supplying.rejections import Rejections
@@ -39,9 +41,13 @@ from services.supplying.report import donated_space, local_space
 from services.supplying.rosters import NONE, Rosters
 from services.supplying.space import Space
 from services.supplying.store import LocalFolder
+from services.supplying.stores import open_store
 
 #: The layer of the DHT in which customers look for suppliers.
 LAYER = 3
+
+#: Requests at once to a store that is not on this machine.
+STORE_LANES = 8
 
 #: Old labels of the states of a contact.
 STATUS = {"CONNECTED": "online", "PING?": "checking", "OFFLINE": "offline"}
@@ -81,6 +87,7 @@ class Supplier(Service):
         self._rejections = Rejections(state_db, clock)
         self._tasks = Tasks("supplier")
         self._undo: list[Callable[[], object]] = []
+        self._store_workers: Workers | None = None
         #: What is kept, while the service is on.
         self.keeping: Keeping | None = None
         #: Who belongs to the shares and groups of customers, while the service is on.
@@ -88,9 +95,13 @@ class Supplier(Service):
 
     async def start(self) -> None:
         self._tasks = Tasks("supplier")
-        pieces = await self._workers.run(self._pieces)
+        store = await self._workers.run(
+            lambda: open_store(self._config, self._pieces(), self._folder.base, self._me.node_id)
+        )
+        if not isinstance(store, LocalFolder):
+            self._store_workers = self._workers.apart(STORE_LANES, "store of pieces")
         self.keeping = Keeping(
-            LocalFolder(pieces),
+            store,
             self._folder.base / "ledger.db",
             self._resolver.cached,
             self._donated,
@@ -101,6 +112,7 @@ class Supplier(Service):
             self._automats,
             self._role_of,
             lambda: self._config.bytes("services/supplier/scrub-rate"),
+            self._store_workers,
         )
         await self.keeping.start()
         await self._rejections.load()
@@ -111,6 +123,7 @@ class Supplier(Service):
         leases.ended.append(self._forget_rosters)
         self.keeping.serve(self._router, self._rejections.welcome)
         self.rosters.serve(self._router)
+        self._router.serve(CIRCLE_END, self._end_circle)
         await self._dht.attach(LAYER)
         self._undo = [
             self._config.watch("services/supplier/donated-space", self._donation_changed),
@@ -125,6 +138,7 @@ class Supplier(Service):
         await self._tasks.stop()
         rosters, self.rosters = self.rosters, None
         if rosters is not None:
+            self._router.withdraw(CIRCLE_END)
             rosters.withdraw(self._router)
             await rosters.stop()
         keeping, self.keeping = self.keeping, None
@@ -132,6 +146,10 @@ class Supplier(Service):
             keeping.withdraw(self._router)
             await self._dht.detach(LAYER)
             await keeping.stop()
+            keeping.store.close()
+        workers, self._store_workers = self._store_workers, None
+        if workers is not None:
+            workers.stop()
 
     def ready(self) -> str | None:
         if self.keeping is None:
@@ -276,6 +294,14 @@ class Supplier(Service):
         if self.rosters is None:
             raise NotFound(NONE)
         return await self.rosters.role_of(circle, peer)
+
+    async def _end_circle(self, peer: NodeId, question: CircleEnd) -> Nothing:
+        """The owner alone ends a share; for others there is none."""
+        if peer != question.circle.owner or self.keeping is None or self.rosters is None:
+            raise NotFound(NONE)
+        await self.rosters.end(question.circle)
+        await self.keeping.remove_deposit(Deposit.of_circle(question.circle))
+        return Nothing()
 
     def _forget_rosters(self, customer: NodeId) -> None:
         if self.rosters is not None:

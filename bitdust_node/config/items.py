@@ -10,6 +10,9 @@ from bitdust_node.config.option import Kind, Option, Value
 from bitdust_node.config.values import OptionValues
 from bitdust_node.errors import Invalid, NotFound
 
+#: What is shown instead of a password that is set; giving it back changes nothing.
+HIDDEN = "********"
+
 
 def option_item(values: OptionValues, option: Option, include_info: bool = False) -> dict[str, Any]:
     """
@@ -17,7 +20,7 @@ def option_item(values: OptionValues, option: Option, include_info: bool = False
     """
     item: dict[str, Any] = {
         "key": option.path,
-        "value": values.get(option.path),
+        "value": shown_value(option, values.get(option.path)),
         "type": str(option.kind),
         "label": option.label,
         "default": shown_default(option),
@@ -32,6 +35,11 @@ def option_item(values: OptionValues, option: Option, include_info: bool = False
     if include_info:
         item["info"] = option.info
     return item
+
+
+def shown_value(option: Option, value: Value) -> Value:
+    """Passwords are not told again."""
+    return HIDDEN if option.kind is Kind.PASSWORD and value else value
 
 
 def shown_default(option: Option) -> Value:
@@ -61,8 +69,10 @@ def change_item(values: OptionValues, key: str, value: object) -> list[dict[str,
         raise Invalid(f"option {path[:200]} needs a single value")
     if path not in values:
         raise NotFound(f"option {path[:200]} does not exist")
-    old = values.set(path, value)
-    return [option_item(values, values.option(path)) | {"old_value": old}]
+    option = values.option(path)
+    same = option.kind is Kind.PASSWORD and value == HIDDEN
+    old = values.get(path) if same else values.set(path, value)
+    return [option_item(values, option) | {"old_value": shown_value(option, old)}]
 
 
 def all_items(values: OptionValues, include_info: bool = False) -> list[dict[str, Any]]:

@@ -128,8 +128,16 @@ _STORAGE = (
     _other("services/supplier-contracts/duration-raise-factor", Kind.NON_ZERO_FLOAT, 2.0, "duration factor"),
     _some("services/supplier-contracts/initial-duration-hours", 6, "first duration"),
     _space("services/supplier/donated-space", "8 GB", "donated space", "Disk space given to customers."),
+    _line("services/supplier/s3-access-key", "S3 access key", "Access key of the object store."),
+    _line("services/supplier/s3-bucket", "S3 bucket", "Bucket that pieces of customers are kept in; it must exist."),
+    _line("services/supplier/s3-endpoint", "S3 endpoint", "https://host:port of the object store; empty: AWS."),
+    _line("services/supplier/s3-prefix", "S3 prefix", "Begin of the names of all objects; the id of the node follows."),
+    _line("services/supplier/s3-region", "S3 region", "Region of the bucket; empty: us-east-1."),
+    _other("services/supplier/s3-secret-key", Kind.PASSWORD, "", "S3 secret key", "Secret key of the object store."),
     _space("services/supplier/scrub-rate", "1 MB", "scrub rate",
            "Bytes a second of what is kept for customers that are read to find what has gone bad; 0 is off."),
+    _line("services/supplier/store", "store of pieces",
+          "Where pieces of customers are kept: folder, or s3 for an object store.", "folder"),
 )  # fmt: skip
 
 _NETWORK = (

@@ -81,7 +81,8 @@ class Keeping:
 
     document_of: the identity of a peer. donated: bytes for all customers. idle_days: silence before a lease lapses.
     role_of: what a peer may do in a share of a customer. scrub_rate: bytes a second that are read of what is kept,
-    to see whether it is still what it was; 0 is none.
+    to see whether it is still what it was; 0 is none. store_workers: for what is asked of the store, if that may take
+    long.
     """
 
     log = Logger()
@@ -99,6 +100,7 @@ class Keeping:
         automats: Automats,
         role_of: RoleOf | None = None,
         scrub_rate: Callable[[], int] = lambda: 0,
+        store_workers: Workers | None = None,
     ) -> None:
         self.store = store
         self.space = Space(donated)
@@ -109,9 +111,10 @@ class Keeping:
         #: Objects in the store that the books do not know; counted some time after the start.
         self.orphans = 0
         self._document_of = document_of
-        self._workers, self._clock = workers, clock
+        self._clock = clock
         self._tasks = Tasks("supplier")
-        self._removal = Removal(self.ledger, store, self.space, workers)
+        self._at_store = at_store = store_workers or workers
+        self._removal = Removal(self.ledger, store, self.space, at_store)
         self._puts = Puts(
             store,
             self.ledger,
@@ -120,21 +123,21 @@ class Keeping:
             self.space,
             self._removal,
             self.transfers,
-            workers,
+            at_store,
             clock,
             automats,
             self._tasks,
         )
-        self._gets = Gets(store, self.ledger, self.leases, self._deposits, self.transfers, workers, clock)
-        self.scrub = Scrub(store, self.ledger, scrub_rate, self._found_bad, workers, clock, automats)
+        self._gets = Gets(store, self.ledger, self.leases, self._deposits, self.transfers, at_store, clock)
+        self.scrub = Scrub(store, self.ledger, scrub_rate, self._found_bad, at_store, clock, automats)
         self._notices: Notices | None = None
-        self._proofs = Proofs(store, self.ledger, self.leases, self._deposits, self.transfers, workers, clock)
+        self._proofs = Proofs(store, self.ledger, self.leases, self._deposits, self.transfers, at_store, clock)
 
     async def start(self) -> None:
         """
         Clear away what an earlier run has left unfinished, and take up the leases.
         """
-        unfinished = await self._workers.run(self.store.clean)
+        unfinished = await self._at_store.run(self.store.clean)
         if unfinished:
             self.log.info("removed {count} pieces that were not complete", count=unfinished)
         await self._removal.retry()
@@ -190,11 +193,14 @@ class Keeping:
     async def _remove_all(self, customer: NodeId) -> int:
         """All that is kept at the cost of a customer; how many bytes that were."""
         deposits = [Deposit.own(customer), *(Deposit(key, customer) for key in await self.ledger.paid_by(customer))]
-        freed = 0
-        for deposit in deposits:
-            await self._puts.drop_all(deposit)
-            freed += (await self._removal.remove(deposit, None)).freed
-        return freed
+        return sum([await self.remove_deposit(deposit) for deposit in deposits])
+
+    async def remove_deposit(self, deposit: Deposit) -> int:
+        """
+        Remove all that is kept under one name; how many bytes that were.
+        """
+        await self._puts.drop_all(deposit)
+        return (await self._removal.remove(deposit, None)).freed
 
     async def lease_info(self, customer: NodeId, question: Nothing) -> LeaseState:
         self.leases.touch(customer)
@@ -244,6 +250,6 @@ class Keeping:
 
     async def _count_orphans(self) -> None:
         known = await self.ledger.objects()
-        self.orphans = await self._workers.run(lambda: sum(name not in known for name in self.store.names()))
+        self.orphans = await self._at_store.run(lambda: sum(name not in known for name in self.store.names()))
         if self.orphans:
             self.log.warn("{count} objects are not in the books; they are left alone", count=self.orphans)

@@ -166,6 +166,18 @@ class Rosters:
         if freed:
             self._space.freed(owner, freed)
 
+    async def end(self, circle: Circle) -> None:
+        """
+        The owner has ended a share.
+        """
+        query = "DELETE FROM rosters WHERE owner = ? AND alias = ? RETURNING LENGTH(roster)"
+        names = (circle.owner, circle.alias)
+        rows = await self._database.run(lambda c: c.execute(query, names).fetchall())
+        self._newest.pop(circle, None)
+        freed = sum(row[0] for row in rows)
+        if freed:
+            self._space.freed(NodeId(circle.owner), freed)
+
     async def _put(self, new: SignedRoster) -> SignedRoster:
         circle = new.roster.circle
         known = await self.newest(circle)

@@ -8,13 +8,11 @@ of a part waits in a file without a name on the local disk, so that memory does 
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -25,12 +23,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from twisted.logger import Logger
 from urllib3.exceptions import HTTPError
 
-from bitdust_node.errors import BitDustError, Closed, Full, Invalid, NotFound, Unavailable
+from bitdust_node.errors import BitDustError, Closed, Full, NotFound, Unavailable
 from bitdust_node.identity.names import NodeId
 from bitdust_node.pieces.hashtree import Buffer
 from bitdust_node.pieces.layout import PIECE_BLOCK
 from bitdust_node.pieces.object_file import FOOTER_BYTES, Footer, LeafHasher, object_name
-from services.supplying.store import PieceWriter, full_disk
+from services.supplying.store import PieceWriter, S3Settings, full_disk
 
 #: Bytes of a part of a multipart upload: this, and as much more behind each 1,000 parts, since 10,000 are allowed.
 PART = 8 * 1024 * 1024
@@ -46,31 +44,6 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 _TOTAL = re.compile(r"bytes \d+-\d+/(\d+)")
 #: Codes of answers that mean that there is no room left.
 _NO_ROOM = frozenset({"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "507", "EntityTooLarge"})
-
-
-@dataclass(frozen=True)
-class S3Settings:
-    """
-    endpoint: http or https URL, empty for AWS itself. prefix: of all keys; nobody else may use it in this bucket.
-    """
-
-    endpoint: str
-    bucket: str
-    region: str
-    access_key: str
-    secret_key: str = field(repr=False)
-    prefix: str
-
-    def check(self) -> None:
-        """
-        `Invalid` tells which option is missing or wrong.
-        """
-        for name in ("bucket", "access_key", "secret_key"):
-            if not getattr(self, name):
-                option = name.replace("_", "-")
-                raise Invalid(f"pieces are to be kept in S3, but services/supplier/s3-{option} is empty")
-        if self.endpoint and not re.fullmatch(r"https?://[^\s/?#@]+/?", self.endpoint):
-            raise Invalid("services/supplier/s3-endpoint must be like https://host:port, or empty for AWS")
 
 
 class S3Store:
@@ -351,13 +324,3 @@ class _ObjectWriter:
         except BitDustError:
             self.discard()
             raise
-
-
-def spool_folder(base: Path) -> Path:
-    """
-    Make the folder for what waits to be sent.
-    """
-    path = base / "spool"
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.chmod(path, 0o700)
-    return path

@@ -12,11 +12,12 @@ import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from bitdust_node.errors import Closed, Corrupt, Full, NotFound
+from bitdust_node.errors import Closed, Corrupt, Full, Invalid, NotFound
 from bitdust_node.files import begin_writing, sync_folder, write_all
 from bitdust_node.identity.names import NodeId
 from bitdust_node.pieces.hashtree import Buffer
@@ -81,6 +82,39 @@ class PieceStore(Protocol):
 
     def close(self) -> None:
         """Nothing more is asked."""
+
+
+@dataclass(frozen=True)
+class S3Settings:
+    """
+    endpoint: http or https URL, empty for AWS itself. prefix: of all keys; nobody else may use it in this bucket.
+    """
+
+    endpoint: str
+    bucket: str
+    region: str
+    access_key: str
+    secret_key: str = field(repr=False)
+    prefix: str
+
+    def check(self) -> None:
+        """
+        `Invalid` tells which option is missing or wrong.
+        """
+        for name in ("bucket", "access_key", "secret_key"):
+            if not getattr(self, name):
+                option = name.replace("_", "-")
+                raise Invalid(f"pieces are to be kept in S3, but services/supplier/s3-{option} is empty")
+        if self.endpoint and not re.fullmatch(r"https?://[^\s/?#@]+/?", self.endpoint):
+            raise Invalid("services/supplier/s3-endpoint must be like https://host:port, or empty for AWS")
+
+
+class ObjectStore(Protocol):
+    """
+    What the entry points of `bitdust_node.piece_stores` name. spool: a local folder for what waits to be sent.
+    """
+
+    def __call__(self, settings: S3Settings, spool: Path) -> PieceStore: ...
 
 
 class LocalFolder:

@@ -124,6 +124,9 @@ class ProcessWorkers:
     def stop(self) -> Deferred[None]:
         return succeed(None)
 
+    def apart(self, size: int, name: str) -> ProcessWorkers:
+        return self
+
 
 class AnyLookup(FakeLookup):
     """Suppliers come in any order."""

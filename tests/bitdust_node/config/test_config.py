@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust_node.config.config import Config
+from bitdust_node.config.items import HIDDEN, all_items, change_item, items_at
 from bitdust_node.config.option import Kind, Option, Value, disk_space
 from bitdust_node.config.options import OPTIONS
 from bitdust_node.errors import Invalid, NotFound
@@ -140,3 +141,22 @@ class OptionTextTest(SynchronousTestCase):
                 Option("x/y", kind, "", "x", "X.").read(text)
             except Invalid:
                 continue
+
+
+class PasswordTests(SynchronousTestCase):
+    """Passwords go in and are not shown again."""
+
+    PATH = "services/supplier/s3-secret-key"
+
+    def test_hidden(self) -> None:
+        config = Config()
+        self.assertEqual(items_at(config, self.PATH)[0]["value"], "")
+        self.assertEqual(change_item(config, self.PATH, "first")[0]["value"], HIDDEN)
+        (told,) = change_item(config, self.PATH, "second")
+        self.assertEqual((told["value"], told["old_value"], config.text(self.PATH)), (HIDDEN, HIDDEN, "second"))
+        shown = [item for item in all_items(config, True) if item["key"] == self.PATH]
+        self.assertEqual([item["value"] for item in shown], [HIDDEN])
+        # a form that gives everything back changes nothing
+        change_item(config, self.PATH, HIDDEN)
+        self.assertEqual(config.text(self.PATH), "second")
+        self.assertEqual(change_item(config, self.PATH, "")[0]["value"], "")

@@ -14,17 +14,22 @@ from unittest.mock import patch
 
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
-from bitdust_node.errors import Full, Invalid, Unavailable
+from bitdust_node.config.config import Config
+from bitdust_node.errors import Full, Invalid, NotFound, Unavailable
 from bitdust_node.pieces.hashtree import leaves_of
 from bitdust_node.pieces.layout import PIECE_BLOCK
+from bitdust_node.pieces.object_file import object_name
 from bitdust_node.wire.storage import PIECE_DELETE, PieceDelete, PieceGet
 from services.supplying import s3
 from services.supplying.keeping import AGAIN
-from services.supplying.s3 import S3Settings, S3Store
-from tests.s3_server import BUCKET, MISSING, Fault, Proxy, S3Server
+from services.supplying.moved import Moved
+from services.supplying.s3 import S3Store
+from services.supplying.store import LocalFolder, PieceStore, S3Settings
+from services.supplying.stores import open_store
+from tests.s3_server import ACCESS_KEY, BUCKET, MISSING, SECRET_KEY, Fault, Proxy, S3Server
 from tests.services.supplier import test_exchange
 from tests.services.supplier.customer import Grid, make_grid, make_version
-from tests.services.supplier.stores import NAME, StoreSuite, written
+from tests.services.supplier.stores import NAME, OWNER, VERSION, StoreSuite, written
 
 #: Stores allow no smaller parts than this, but for the last one.
 SMALLEST_PART = 5 * 1024 * 1024
@@ -364,3 +369,64 @@ class Supplying(TestCase):
             grid.clock.advance(AGAIN)
             grid.clock.pump(10)
             self.assertEqual(grid.run(grid.get(PieceGet(made.version, 0)))[1], made.pieces[0])
+
+
+class Chosen(SynchronousTestCase):
+    """The store that the options name; what lies in the other one is found while that is set up too."""
+
+    def open(self, store: str, bucket: str = BUCKET) -> PieceStore:
+        settings = Server.get().inner.settings()
+        options = {
+            "store": store, "s3-bucket": bucket, "s3-endpoint": settings.endpoint, "s3-access-key": ACCESS_KEY,
+            "s3-secret-key": SECRET_KEY, "s3-prefix": self.prefix,
+        }  # fmt: skip
+        config = Config(overrides={f"services/supplier/{name}": value for name, value in options.items()})
+        made = open_store(config, self.pieces, self.base, OWNER)
+        self.addCleanup(made.close)
+        return made
+
+    def setUp(self) -> None:
+        self.base = Path(self.mktemp())
+        self.pieces = self.base / "pieces"
+        self.pieces.mkdir(parents=True)
+        self.prefix = f"test-{next(Server.numbers)}/"
+
+    def test_folder_alone(self) -> None:
+        self.assertIsInstance(self.open("folder", ""), LocalFolder)
+
+    def test_from_the_folder_to_the_bucket_and_back(self) -> None:
+        names = [object_name(OWNER, VERSION, index) for index in range(4)]
+        written(self.open("folder", ""), [b"old"], 0).commit()
+        both = self.open("s3")
+        written(both, [b"new"], 1).commit()
+        self.assertEqual([both.read(name, 0, 3) for name in names[:2]], [b"old", b"new"])
+        self.assertEqual((sorted(both.names()), len(list(self.pieces.glob("*/*")))), (sorted(names[:2]), 1))
+        written(both, [b"old"], 0).commit()
+        self.assertEqual(list(self.pieces.glob("*/*")), [])
+        self.assertIsInstance(self.open("s3"), S3Store)
+        back = self.open("folder")
+        self.assertEqual(back.footer(names[0]).size, 3)
+        written(back, [b"back"], 2).commit()
+        self.assertEqual([back.read(name, 0, 4)[:3] for name in names[:3]], [b"old", b"new", b"bac"])
+        back.delete(*names)
+        self.assertEqual((list(back.names()), back.clean()), ([], 0))
+        self.assertRaises(NotFound, back.leaves, names[0])
+
+
+class MovedFolders(StoreSuite, SynchronousTestCase):
+    """All that is asked of a store, of two."""
+
+    def setUp(self) -> None:
+        self.folders = [Path(self.mktemp()) for _ in range(2)]
+        for folder in self.folders:
+            folder.mkdir()
+        self.store = Moved(*(LocalFolder(folder, margin=0) for folder in self.folders))
+
+    def raw(self, name: str) -> bytes:
+        return (self.folders[0] / name[:2] / name).read_bytes()
+
+    def set_raw(self, name: str, data: bytes) -> None:
+        (self.folders[0] / name[:2] / name).write_bytes(data)
+
+    def unfinished(self) -> int:
+        return sum(not path.name.isalnum() for folder in self.folders for path in folder.glob("*/*"))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
@@ -11,7 +12,7 @@ from bitdust_node.config.config import Config
 from bitdust_node.database import StateDb
 from bitdust_node.dht.exchange import Reading
 from bitdust_node.dht.records import Record
-from bitdust_node.errors import NotFound, Refused
+from bitdust_node.errors import Invalid, NotFound, Refused, Unavailable
 from bitdust_node.paths import DataFolder
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.contact import PING, Ping, Pong
@@ -157,6 +158,25 @@ class Api(TestCase):
         self.run_(self.grid.store_piece(made))
         self.assertEqual(len(list(elsewhere.glob("*/*"))), 1)
         self.assertGreater(self.run_(self.supplier.space_local())["total"], len(made.pieces[0]))
+
+    def test_store_must_be_set_up(self) -> None:
+        self.run_(self.supplier.stop())
+        for option, value, word in (
+            ("store", "tape", "folder or s3"),
+            ("store", "s3", "s3-bucket is empty"),
+            ("s3-bucket", "pieces", "s3-access-key is empty"),
+            ("s3-access-key", "a", "s3-secret-key is empty"),
+        ):
+            self.config.set(f"services/supplier/{option}", value)
+            self.assertIn(word, str(self.grid.fails(Invalid, self.supplier.start())))
+        self.config.set("services/supplier/s3-secret-key", "b")
+        self.config.set("services/supplier/s3-endpoint", "http://127.0.0.1:1")
+        with patch("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.0):
+            self.assertIn("does not answer", str(self.grid.fails(Unavailable, self.supplier.start())))
+        self.run_(self.supplier.stop())
+        self.config.set("services/supplier/s3-bucket", "")
+        self.config.set("services/supplier/store", "folder")
+        self.run_(self.supplier.start())
 
     def test_full_supplier_says_so(self) -> None:
         self.assertIsNone(self.supplier.ready())
