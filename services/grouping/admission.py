@@ -13,6 +13,7 @@ from bitdust_node.membership.roster import Circle, Role
 from bitdust_node.waiting import within
 from services.membership.book import Book
 from services.membership.couriers import Couriers
+from services.membership.endings import Endings
 from services.people.hand_over import HandOver
 
 
@@ -21,8 +22,10 @@ class Admission:
     For shares and groups alike: what the owner and admins do.
     """
 
-    def __init__(self, book: Book, couriers: Couriers, hand_over: HandOver, me: Me, clock: Clock) -> None:
-        self._book, self._couriers, self._hand_over = book, couriers, hand_over
+    def __init__(
+        self, book: Book, couriers: Couriers, endings: Endings, hand_over: HandOver, me: Me, clock: Clock
+    ) -> None:
+        self._book, self._couriers, self._endings, self._hand_over = book, couriers, endings, hand_over
         self._me, self._clock = me, clock
 
     async def begin(self, key: Key, open_past: bool, seconds: float) -> None:
@@ -70,6 +73,14 @@ class Admission:
         except BitDustError:
             # he hears it from the suppliers
             return
+
+    async def end(self, key: Key) -> None:
+        """
+        The owner ends a share: his suppliers remove all of it, those that are away when they are back.
+        """
+        circle = circle_of(key)
+        await self._endings.begin(circle, await self._couriers.keepers(circle))
+        await self._book.forget(circle)
 
     async def ready(self, key: Key) -> Circle:
         """

@@ -26,6 +26,7 @@ from services.postman.post_rows import (
     circle_id,
     heads,
     keep_proofs,
+    known_as,
     log_of,
     made_circle,
     proofs_of,
@@ -186,10 +187,7 @@ class Shelf:
 
         def read(c: sqlite3.Connection) -> bool:
             id = circle_id(c, post.post.circle)
-            log = log_of(c, id, post.post.author, post.post.log) if id is not None else None
-            query = "SELECT post FROM posts WHERE log = ? AND number = ?"
-            row = c.execute(query, (log.id, post.post.number)).fetchone() if log is not None else None
-            return row is None or SignedPost.parse(row[0]).digest == post.digest
+            return id is None or known_as(c, id, post) is not Outcome.FORKED
 
         return await self._db.read(read)
 

@@ -128,10 +128,7 @@ def append(c: sqlite3.Connection, circle: int, post: SignedPost, starts: bool = 
             return Outcome.FULL
         log = _begin(c, circle, said.author, said.log, said.number - 1, said.previous)
     if said.number <= log.last:
-        query = "SELECT post FROM posts WHERE log = ? AND number = ?"
-        row = c.execute(query, (log.id, said.number)).fetchone()
-        same = row is None or SignedPost.parse(row[0]).digest == post.digest
-        return Outcome.KNOWN if same else Outcome.FORKED
+        return _same(c, log, post)
     if said.number > log.last + 1:
         return Outcome.GAP
     if said.previous != log.digest or said.roster < log.roster:
@@ -142,6 +139,14 @@ def append(c: sqlite3.Connection, circle: int, post: SignedPost, starts: bool = 
     c.execute(query, (said.number, post.digest, said.roster, log.id))
     c.execute("UPDATE post_circles SET bytes = bytes + ? WHERE id = ?", (len(post.packed), circle))
     return Outcome.NEW
+
+
+def known_as(c: sqlite3.Connection, circle: int, post: SignedPost) -> Outcome | None:
+    """
+    KNOWN or FORKED for a post whose number is here, None if it is not.
+    """
+    log = log_of(c, circle, post.post.author, post.post.log)
+    return _same(c, log, post) if log is not None and post.post.number <= log.last else None
 
 
 def above(
@@ -252,6 +257,12 @@ def with_proofs(c: sqlite3.Connection, posts: Sequence[bytes]) -> tuple[list[byt
         if proof is not None:
             proofs[device] = proof
     return taken, list(proofs.values())
+
+
+def _same(c: sqlite3.Connection, log: Log, post: SignedPost) -> Outcome:
+    row = c.execute("SELECT post FROM posts WHERE log = ? AND number = ?", (log.id, post.post.number)).fetchone()
+    same = row is None or SignedPost.parse(row[0]).digest == post.digest
+    return Outcome.KNOWN if same else Outcome.FORKED
 
 
 def _begin(c: sqlite3.Connection, circle: int, author: str, log: bytes, last: int, digest: bytes) -> Log:

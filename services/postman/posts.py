@@ -50,7 +50,7 @@ from services.postman.post_rows import (
     forget,
     heads,
     keep_proofs,
-    log_of,
+    known_as,
     made_circle,
     proofs_of,
     trim,
@@ -63,7 +63,7 @@ from services.supplying.space import Space
 
 COMMANDS = (POST_PUT, POST_GET, POST_HEADS, POST_LISTEN, POST_LEAVE)
 #: New posts a second that one peer may bring, and at once.
-RATE, BURST = 500.0, 10_000.0
+RATE, BURST = 500.0, 5_000.0
 #: When a group is full it is trimmed to this part of its room.
 TRIMMED = 0.9
 
@@ -210,11 +210,12 @@ class Posts:
         posts = [SignedPost.parse(packed) for packed in question.posts]
         if any(post.post.circle != circle for post in posts):
             raise Invalid("a post belongs to another group")
-        unknown = await self._unknown(circle, posts)
+        unknown, forked = await self._unknown(circle, posts)
         now = self._clock.seconds()
         if not all(self._pace.take(peer, now) for _ in unknown):
             raise Full("too many posts in a short time")
         good, refused = await self._checked(peer, roster, unknown, named(question.proofs))
+        refused = refused or (_REASONS[Outcome.FORKED] if forked else "")
         kept: list[SignedPost] = []
         if good:
             starts = {(head.author.hex(), head.log): head.first for head in question.starts}
@@ -226,22 +227,26 @@ class Posts:
         answer = await self._database.read(lambda c: _heads(c, circle))
         return PostsKept([head for head in answer if (head.author.hex(), head.log) in names], refused)
 
-    async def _unknown(self, circle: Circle, posts: Sequence[SignedPost]) -> list[SignedPost]:
-        """Those that are not here; another one in the place of a known one is noted."""
+    async def _unknown(self, circle: Circle, posts: Sequence[SignedPost]) -> tuple[list[SignedPost], bool]:
+        """Those that are not here, and whether one is another than the known one of its number."""
 
-        def read(c: sqlite3.Connection) -> list[SignedPost]:
+        def read(c: sqlite3.Connection) -> tuple[list[SignedPost], list[SignedPost]]:
             id = circle_id(c, circle)
             if id is None:
-                return list(posts)
-            last: dict[tuple[str, bytes], int] = {}
-            for post in posts:
-                name = (post.post.author, post.post.log)
-                if name not in last:
-                    log = log_of(c, id, *name)
-                    last[name] = log.last if log is not None else 0
-            return [post for post in posts if post.post.number > last[post.post.author, post.post.log]]
+                return list(posts), []
+            known = [known_as(c, id, post) for post in posts]
+            new = [post for post, outcome in zip(posts, known, strict=True) if outcome is None]
+            return new, [post for post, outcome in zip(posts, known, strict=True) if outcome is Outcome.FORKED]
 
-        return await self._database.read(read)
+        new, forked = await self._database.read(read)
+        for post in forked:
+            self.log.warn(
+                "{author} has written two posts of number {number} to {alias}",
+                author=post.post.author[:12],
+                number=post.post.number,
+                alias=circle.alias,
+            )
+        return new, bool(forked)
 
     async def _checked(
         self, peer: NodeId, roster: Roster, posts: Sequence[SignedPost], proofs: dict[bytes, Proof]
