@@ -100,6 +100,9 @@ FIELDS: Mapping[str, Fields] = {
     "new-customer-denied": _has(idurl=str),
     "existing-customer-denied": _has(idurl=str),
     "existing-customer-terminated": _has(idurl=str, ecc_map=str | None),
+    "customer-lease-lapsing": _has(idurl=str, expires=int),
+    "customer-pieces-removed": _has(idurl=str, bytes=int, lapsed=int),
+    "supplier-lease-lapsing": _has(supplier_idurl=str, expires=int),
     "supplier-connected": _has(supplier_idurl=str, customer_idurl=str, needed_bytes=int, key_id=str | None),
     "supplier-modified": _has(
         new_idurl=str | None, old_idurl=str | None, position=int, ecc_map=str | None, family_snapshot=list
@@ -167,6 +170,7 @@ FIELDS: Mapping[str, Fields] = {
     "shared-list-files-received": _has(customer_idurl=str, new_items=int),
     "group-connected": _GROUP,
     "group-disconnected": _GROUP,
+    "group-synchronized": _GROUP,
     # messages
     "message-state-changed": _has(
         message_id=str,
