@@ -31,6 +31,8 @@ class DataFolder:
         self.pieces = make_private_folder(self.base / "pieces")
         #: What clients bring and fetch in chunks.
         self.temp = make_private_folder(self.base / "temp")
+        #: Where downloads land if nobody says where.
+        self.restore = self.base / "restore"
         #: What waits to be sent.
         self.outbox = make_private_folder(self.base / "outbox")
         #: Identity cache, peers, leases, queues.

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from bitdust_node.api.registry import Answer, method
 from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
-from bitdust_node.errors import Invalid, NotFound
+from bitdust_node.errors import Invalid, NotFound, Refused
 from bitdust_node.identity.names import KeyId, RemotePath
 from bitdust_node.paths import DataFolder
 from bitdust_node.router.router import Router
@@ -22,6 +22,7 @@ from services.catalog.deleting import Deletions
 from services.catalog.listing import describe_item
 from services.catalog.names import parse_remote, split_backup_path
 from services.catalog.place import Place
+from services.catalog.places import Places, by_place
 from services.catalog.schema import Item
 from services.customer import Customer
 from services.data_motion import DataMotion
@@ -51,11 +52,14 @@ class BackupDb(Service):
         catalog: Catalog,
         running: Running,
         place: Place,
+        places: Places,
         config: Config,
         folder: DataFolder,
         router: Router,
         clock: Clock,
     ) -> None:
+        #: Where the other catalogs are.
+        self.places = places
         self._list_files, self._catalog, self._running = list_files, catalog, running
         self._place, self._config, self._folder = place, config, folder
         #: Tells suppliers what is deleted.
@@ -105,12 +109,13 @@ class BackupDb(Service):
         """
         Where a download of an item lands: the destination folder, and the virtual path below it.
         """
-        folder = Path(destination or self._config.text("paths/restore") or self._folder.base / "restore")
+        folder = Path(destination or self._config.text("paths/restore") or self._folder.restore)
         return folder.expanduser().absolute() / item.path
 
     # API
 
     @method("GET", "/file/exists/v1", "GET /f/e", needs=("service_backup_db",))
+    @by_place
     async def file_exists(self, remote_path: str) -> Answer:
         """
         Tell whether a virtual path is in the catalog.
@@ -131,6 +136,7 @@ class BackupDb(Service):
         needs=("service_backup_db",),
         accept={"include_uploads": ("uploads",), "include_downloads": ("downloads",)},
     )
+    @by_place
     async def file_info(
         self, remote_path: str, include_uploads: bool = True, include_downloads: bool = True
     ) -> dict[str, Any]:
@@ -143,12 +149,14 @@ class BackupDb(Service):
         return told
 
     @method("POST", "/file/create/v1", "POST /f/c", needs=("service_backup_db",))
+    @by_place
     async def file_create(
         self, remote_path: str, as_folder: bool = False, exist_ok: bool = False, force_path_id: str | None = None
     ) -> Answer:
         """
         Add an empty file (or folder) entry to the virtual catalog; missing parent folders are created.
         """
+        self._check_writes()
         remote = self.parse(remote_path)
         if not remote.path:
             raise Invalid("invalid remote_path format: the path is empty")
@@ -168,6 +176,7 @@ class BackupDb(Service):
         needs=("service_backup_db",),
         accept={"new_path": ("new_remote_path", "new_name")},
     )
+    @by_place
     async def file_rename(self, remote_path: str, new_path: str) -> Answer:
         """
         Give a file or folder another path in the catalog, with all below it and all versions; nothing is sent anew.
@@ -175,6 +184,7 @@ class BackupDb(Service):
 
         new_path: the whole path, below the same key; missing folders above it are created.
         """
+        self._check_writes()
         item, version = await self.item(remote_path)
         if version is not None:
             raise Invalid("invalid item found: the path of the whole item is expected, not of one version")
@@ -197,10 +207,12 @@ class BackupDb(Service):
         "DELETE /f/d",
         needs=("service_backup_db",),
     )
+    @by_place
     async def file_delete(self, remote_path: str) -> Answer:
         """
         Remove an item from the catalog and ask suppliers to drop the uploaded data.
         """
+        self._check_writes()
         item, version = await self.item(remote_path)
         if version is not None:
             raise Invalid("invalid item found: the path of the whole item is expected, not of one version")
@@ -231,8 +243,11 @@ class BackupDb(Service):
         include_downloads: bool = False,
     ) -> Answer:
         """
-        List what is below a virtual path, or everything.
+        List what is below a virtual path, or everything; of opened shares too, if that of all customers is asked for.
         """
+        there = self.places.of_path(remote_path or f"{key_id}:", BackupDb) if remote_path or key_id else None
+        if there is not None:
+            return await there.files_list(remote_path, key_id, recursive, False, include_uploads, include_downloads)
         folder: Item | None = None
         alias: str | None = None
         if key_id:
@@ -256,7 +271,14 @@ class BackupDb(Service):
             if len(page) < PAGE:
                 break
             last = page[-1]
+        for other in self.places.all(BackupDb) if all_customers else ():
+            told = (await other.files_list(None, None, recursive, False, include_uploads, include_downloads)).result
+            listed += told[: LIST_LIMIT - len(listed)]
         return Answer(listed, extra={"revision": self._catalog.revision})
+
+    def _check_writes(self) -> None:
+        if not self._place.writes:
+            raise Refused("this node may only read the share")
 
     def _name(self, item: Item) -> dict[str, Any]:
         key_id = f"{item.alias}${self._place.owner_id}"

@@ -15,11 +15,12 @@ from twisted.logger import Logger
 
 from bitdust_node.api.models import Source
 from bitdust_node.api.registry import Answer, method
-from bitdust_node.errors import Conflict, Full, Invalid, NotFound, Unavailable
+from bitdust_node.errors import Conflict, Full, Invalid, NotFound, Refused, Unavailable
 from bitdust_node.identity.names import MASTER
 from bitdust_node.service import Service
 from bitdust_node.services import Services
 from services.backup_db import BackupDb
+from services.catalog.places import Places, by_place
 from services.catalog.schema import Item, Task
 from services.list_files import ListFiles
 from services.models.files import VersionModel
@@ -54,7 +55,10 @@ class Backups(Service):
         running: Running,
         services: Services,
         stored: VersionModel,
+        places: Places,
     ) -> None:
+        #: Where the other catalogs are.
+        self.places = places
         self._list_files, self._rebuilding, self._backup_db = list_files, rebuilding, backup_db
         self._means, self._running, self._services, self._stored = means, running, services, stored
         self._line = Line(means)
@@ -127,13 +131,16 @@ class Backups(Service):
         """
         Uploads in progress and queued.
         """
-        uploads = list(self._running.uploads.values())
+        uploads = [
+            upload for running in (self._running, *self.places.all(Running)) for upload in running.uploads.values()
+        ]
         return {
             "running": [up.describe() for up in uploads if not up.pending] if include_running else [],
             "pending": [up.describe() for up in uploads if up.pending] if include_pending else [],
         }
 
     @method("POST", "/file/upload/start/v1", "POST /f/u/o", needs=("service_backups",))
+    @by_place
     async def file_upload_start(
         self,
         local_path: str,
@@ -154,6 +161,8 @@ class Backups(Service):
         if version is not None:
             raise Invalid("invalid remote_path format: the version of an upload can not be chosen")
         self.check_keys_service(item)
+        if not self._means.place.writes:
+            raise Refused("this node may only read the share")
         item = await self._fitting(item, local, is_folder)
         if len(self._running.uploads) >= WAITING_LIMIT:
             raise Full(f"{WAITING_LIMIT} uploads are waiting already")
@@ -173,6 +182,7 @@ class Backups(Service):
         return Answer(told | {"version": upload.backup_id}, message=f"{item.path} was uploaded")
 
     @method("POST", "/file/upload/stop/v1", "POST /f/u/c", needs=("service_backups",))
+    @by_place
     async def file_upload_stop(self, remote_path: str) -> Answer:
         """
         Cancel queued and running uploads of one item.

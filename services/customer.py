@@ -4,6 +4,7 @@ service_customer: the suppliers of this node, one link each.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from time import ctime
 from typing import Any, ClassVar
@@ -27,7 +28,7 @@ from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
 from bitdust_node.waiting import shielded
 from bitdust_node.wire.command import Nothing
-from bitdust_node.wire.storage import LEASE_ENDED, LeaseAnswer
+from bitdust_node.wire.storage import LEASE_ENDED, LEASE_NOTICE, LeaseAnswer, LeaseNotice
 from services.catalog.catalog import Catalog
 from services.hiring.family import Families
 from services.hiring.link import SupplierLink, Wanted
@@ -37,6 +38,9 @@ from services.people.contact_list import ContactList
 from services.supplying.report import size_text
 
 Callback = Callable[[], object]
+
+#: Seconds for which reminders of a supplier are not heeded, after one.
+REMINDED_AGAIN = 600.0
 
 
 class Customer(Service):
@@ -66,7 +70,9 @@ class Customer(Service):
         self._catalog, self._events, self._automats, self._clock = catalog, events, automats, clock
         self._families, self._contact_list = families, contact_list
         self._table = SupplierTable(state_db)
-        self._partings = Partings(state_db, catalog, router, resolver, clock)
+        #: Catalogs of own shares, whose pieces are with the same suppliers.
+        self.more_catalogs: set[Catalog] = set()
+        self._partings = Partings(state_db, self._catalogs, router, resolver, clock)
         self._tasks = Tasks("customer")
         # one change at a time, to its end: else two searches hire the same node, or for the same position
         self._turn = DeferredLock()
@@ -74,6 +80,8 @@ class Customer(Service):
         self._undo: list[Callable[[], object]] = []
         #: The links by position.
         self.links: dict[int, SupplierLink] = {}
+        # when suppliers have reminded of their leases, the last time that was heeded
+        self._reminders: dict[NodeId, float] = {}
         #: Suppliers that have ended the lease themselves since the start.
         self.refusers: set[NodeId] = set()
 
@@ -174,12 +182,14 @@ class Customer(Service):
             self._add(one).connect()
         self._tell()
         self._router.serve(LEASE_ENDED, self._ended)
+        self._router.serve(LEASE_NOTICE, self._reminded)
 
     async def stop(self) -> None:
         for undo in self._undo:
             undo()
         self._undo = []
         self._router.withdraw(LEASE_ENDED)
+        self._router.withdraw(LEASE_NOTICE)
         # what is being changed is changed, and nothing more is
         await self._turn.acquire()
         await self._partings.stop()
@@ -204,8 +214,20 @@ class Customer(Service):
         link = self.link_of(supplier)
         if link is not None:
             self.refusers.add(supplier)
-            await self._catalog.departures.lose(supplier)
+            for catalog in self._catalogs():
+                await catalog.departures.lose(supplier)
             await self.dismiss(link.hired.position)
+        return Nothing()
+
+    async def _reminded(self, supplier: NodeId, question: LeaseNotice) -> Nothing:
+        """A lease is about to lapse: it is asked for again, which also says that this node lives."""
+        link = self.link_of(supplier)
+        now = self._clock.seconds()
+        if link is not None and now - self._reminders.get(supplier, -REMINDED_AGAIN) >= REMINDED_AGAIN:
+            self._reminders[supplier] = now
+            data = {"supplier_idurl": link.hired.idurl, "expires": question.expires}
+            self._events.publish("supplier-lease-lapsing", data)
+            link.renew()
         return Nothing()
 
     async def counters(self) -> Mapping[str, Mapping[str, Any]]:
@@ -312,7 +334,9 @@ class Customer(Service):
         suppliers = self.wanted.suppliers
         _k, m = SCHEMES[suppliers]
         per_supplier = self.wanted.needed
-        stored = await self._catalog.stored_bytes()
+        stored: Counter[str] = Counter()
+        for catalog in self._catalogs():
+            stored.update(await catalog.stored_bytes())
         used = sum(stored.values())
         used_per_supplier = max(stored.values(), default=0)
         needed = per_supplier * m
@@ -335,6 +359,9 @@ class Customer(Service):
             told |= {f"{prefix}_{name}": value for name, value in totals.items()}
             told[f"{prefix}_keys"] = count
         return told
+
+    def _catalogs(self) -> list[Catalog]:
+        return [self._catalog, *self.more_catalogs]
 
     def _key_aliases(self) -> list[str]:
         return []

@@ -16,6 +16,7 @@ from bitdust_node.errors import BitDustError, Conflict, Full, NotFound
 from bitdust_node.service import Service
 from services.backup_db import BackupDb
 from services.backups import Backups
+from services.catalog.places import Places, by_place
 from services.catalog.schema import Item, Task, Version
 from services.transfer.checkpoint import Checkpoints, Mark
 from services.transfer.download import Download
@@ -39,8 +40,16 @@ class Restores(Service):
     needs_identity: ClassVar[bool] = True
 
     def __init__(
-        self, backups: Backups, backup_db: BackupDb, means: Means, running: Running, checkpoints: Checkpoints
+        self,
+        backups: Backups,
+        backup_db: BackupDb,
+        means: Means,
+        running: Running,
+        checkpoints: Checkpoints,
+        places: Places,
     ) -> None:
+        #: Where the other catalogs are.
+        self.places = places
         self._backups, self._backup_db, self._means, self._running = backups, backup_db, means, running
         self._checkpoints = checkpoints
         self._queue: deque[Download] = deque()
@@ -80,7 +89,8 @@ class Restores(Service):
         """
         Restore jobs running now.
         """
-        return [download.describe() for download in self._running.downloads.values()]
+        running = (self._running, *self.places.all(Running))
+        return [download.describe() for each in running for download in each.downloads.values()]
 
     @method(
         "POST",
@@ -89,6 +99,7 @@ class Restores(Service):
         needs=("service_restores",),
         accept={"destination_path": ("destination_folder", "local_path")},
     )
+    @by_place
     async def file_download_start(
         self,
         remote_path: str,
@@ -131,6 +142,7 @@ class Restores(Service):
         return Answer({"downloaded": True, **told}, message=f"{item.path} was downloaded successfully")
 
     @method("POST", "/file/download/stop/v1", "POST /f/d/c", needs=("service_restores",))
+    @by_place
     async def file_download_stop(self, remote_path: str) -> list[dict[str, Any]]:
         """
         Abort restore jobs of one item (all versions, or the given one).

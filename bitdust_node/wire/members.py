@@ -39,7 +39,15 @@ class RosterAnswer(msgspec.Struct, frozen=True, array_like=True):
     newest: int
 
 
+class CircleEnd(msgspec.Struct, frozen=True, array_like=True):
+    """All that a supplier keeps of a share of the asker, its rosters too."""
+
+    circle: Circle
+
+
 ROSTER_PUT = Command("roster.put", RosterPut, RosterKept, limit=ROSTER_LIMIT + 1024)
 ROSTER_GET = Command("roster.get", RosterGet, RosterAnswer)
 #: To another member: there is a newer roster.
 ROSTER_NEWS = Command("roster.news", RosterPut, Nothing, limit=ROSTER_LIMIT + 1024)
+#: From the owner: nothing of a share is needed any more.
+CIRCLE_END = Command("circle.end", CircleEnd, Nothing)

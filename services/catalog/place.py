@@ -14,6 +14,7 @@ from bitdust_node.identity.document import Document
 from bitdust_node.identity.me import Me
 from bitdust_node.membership.roster import Circle
 from bitdust_node.pieces.signet import OwnSignet, Signet
+from services.catalog.batches import Batch
 
 NAMES = b"bitdust.object-name.1"
 
@@ -68,6 +69,12 @@ class Place:
         if node_id != self._me.node_id:
             raise Refused("it was written by somebody else")
         return self._me.document
+
+    async def take(self, node_id: str, batch: Batch) -> None:
+        """
+        A batch of that author is about to be merged, or the own one is told. Raises `Refused` for what does not belong
+        here.
+        """
 
 
 def names_secret(me: Me) -> bytes:

@@ -206,6 +206,7 @@ class Vault:
         name = Name(BATCH, batch.log, batch.number)
         sealed = await self._seal(name, packed)
         await self._catalog.journal.told(pending, digest, lambda c: self._shelf.put(c, sealed, name))
+        await self._place.take(self._me.node_id, batch)
 
     async def _seal(self, name: Name, plain: bytes) -> Sealed:
         assert self._names is not None
@@ -300,6 +301,7 @@ class Vault:
         author = await self._place.author(unchecked.author, name.log)
         read: Read = await self._workers.run(unchecked.check, author)
         batch = read.batch
+        await self._place.take(unchecked.author, batch)
         if (batch.log, batch.number) != (name.log, name.number):
             raise Conflict(f"batch {batch.number} of {batch.log.hex()} has the name of {name.number}")
         if last:

@@ -5,7 +5,7 @@ Suppliers that were dismissed: their leases end when nothing is needed of them a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from twisted.internet.defer import DeferredLock
@@ -52,14 +52,23 @@ class Parting:
 
 class Partings:
     """
-    Remembers the dismissed. A lease is cancelled, and with it all that is kept, only when the catalog does not count
-    on any of it.
+    Remembers the dismissed. A lease is cancelled, and with it all that is kept, only when no catalog counts on any of
+    it.
+
+    catalogs: the own one, and those of own shares.
     """
 
     log = Logger()
 
-    def __init__(self, state_db: StateDb, catalog: Catalog, router: Router, resolver: Resolver, clock: Clock) -> None:
-        self._db, self._catalog = state_db, catalog
+    def __init__(
+        self,
+        state_db: StateDb,
+        catalogs: Callable[[], Iterable[Catalog]],
+        router: Router,
+        resolver: Resolver,
+        clock: Clock,
+    ) -> None:
+        self._db, self._catalogs = state_db, catalogs
         self._router, self._resolver, self._clock = router, resolver, clock
         self._tasks = Tasks("partings")
         # nobody is told that his lease ends while he is being hired again
@@ -86,7 +95,7 @@ class Partings:
         row = (node_id, idurl, replaced, self._clock.seconds())
         await self._db.run(lambda c: c.execute("INSERT OR REPLACE INTO partings VALUES (?,?,?,?)", row))
         if replaced:
-            await self._catalog.departures.leave(node_id)
+            await self._leave(node_id)
 
     async def undo(self, node_id: NodeId) -> None:
         """
@@ -103,18 +112,24 @@ class Partings:
 
     async def _undo(self, node_id: NodeId) -> None:
         await self._forget(node_id)
-        await self._catalog.departures.stay(node_id)
+        for catalog in self._catalogs():
+            await catalog.departures.stay(node_id)
 
     async def _look_at(self, parting: Parting) -> None:
         if parting not in await self._all():
             return  # hired again since the round began
         if parting.replaced:
             # an upload that was under way may have stored something there meanwhile
-            await self._catalog.departures.leave(parting.node_id)
-        if await self._catalog.departures.needed(parting.node_id):
-            return
+            await self._leave(parting.node_id)
+        for catalog in self._catalogs():
+            if await catalog.departures.needed(parting.node_id):
+                return
         if await self._told(parting) or self._clock.seconds() - parting.since > LONGEST:
             await self._forget(parting.node_id)
+
+    async def _leave(self, node_id: NodeId) -> None:
+        for catalog in self._catalogs():
+            await catalog.departures.leave(node_id)
 
     async def _told(self, parting: Parting) -> bool:
         try:

@@ -82,7 +82,7 @@ class CatalogModel(ABC):
         for version in versions:
             found = await self._catalog.version(version)
             if found is not None:
-                ids.add(found.item)
+                ids.update(await self._catalog.packs.items_in(version) if found.kind == "pack" else (found.item,))
         for alias, path in {(one.alias, one.path) for one in gone if one.version is not None}:
             item = await self._catalog.find(alias, path)
             if item is not None:
@@ -115,9 +115,11 @@ class FileModel(CatalogModel):
     """
 
     model = "private_file"
+    #: Whether it is about the files of shares.
+    shared = False
 
     async def _snapshots(self, items: Sequence[Item], query: Mapping[str, Any]) -> Iterable[Snapshot]:
-        items = [item for item in items if not item.alias.startswith(SHARED)]
+        items = [item for item in items if item.alias.startswith(SHARED) is self.shared]
         versions = await self._catalog.versions([item.id for item in items])
         return [
             self._file(item.alias, item.path, item.path_id, item.kind, versions[item.id], item.created)
@@ -126,7 +128,7 @@ class FileModel(CatalogModel):
         ]
 
     def _gone_snapshot(self, gone: Gone, now: float) -> Snapshot | None:
-        if gone.version is not None or gone.alias.startswith(SHARED):
+        if gone.version is not None or gone.alias.startswith(SHARED) is not self.shared:
             return None
         return self._file(gone.alias, gone.path, gone.path_id, gone.kind, (), None, now)
 
@@ -150,6 +152,15 @@ class FileModel(CatalogModel):
             "versions": [{"backup_id": f"{key_id}:{path_id}/{version.name}"} for version in versions],
         }
         return Snapshot(str(data["global_id"]), data, created, deleted)
+
+
+class SharedFiles(FileModel):
+    """
+    The same of a share.
+    """
+
+    model = "shared_file"
+    shared = True
 
 
 class VersionModel(CatalogModel):

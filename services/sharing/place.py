@@ -17,8 +17,11 @@ from bitdust_node.keys.rsa import PublicKey
 from bitdust_node.membership.roster import Circle
 from bitdust_node.membership.signet import CircleSignet
 from bitdust_node.pieces.signet import Signet
+from services.catalog.batches import Batch
+from services.catalog.operations import unpack
 from services.catalog.place import NAMES, Place
 from services.membership.book import Book
+from services.sharing.chronicle import Chronicle
 
 #: What the members of a share ever were, and who began which log of its catalog.
 MIGRATIONS = (
@@ -42,12 +45,15 @@ class SharePlace(Place):
         self.circle: Circle = circle
         self._idurl, self._book, self._resolver, self._db = idurl, book, resolver, state_db
         self._writers: dict[str, str] = {}
+        #: Who did what.
+        self.chronicle = Chronicle(state_db)
 
     async def open(self) -> None:
         """
         Read who may have written something.
         """
         await self._db.prepare("share", MIGRATIONS)
+        await self.chronicle.open()
         self._writers = dict(await self._db.read(lambda c: c.execute("SELECT node_id, idurl FROM writers").fetchall()))
         await self.note_members()
 
@@ -56,7 +62,10 @@ class SharePlace(Place):
         Remember those who may write now.
         """
         signed = self._book.newest(self.circle)
-        members = signed.roster.members if signed is not None else []
+        if signed is None:
+            return
+        await self.chronicle.note_roster(signed.roster)
+        members = signed.roster.members
         new = {
             one.node_id: one.idurl for one in members if one.role.writes and self._writers.get(one.node_id) != one.idurl
         }
@@ -103,6 +112,13 @@ class SharePlace(Place):
         if await self._db.run(claim) != node_id:
             raise Refused("it is in the log of another member")
         return document
+
+    async def take(self, node_id: str, batch: Batch) -> None:
+        for body in batch.operations:
+            alias = getattr(unpack(body), "alias", self.circle.alias)
+            if alias != self.circle.alias:
+                raise Refused(f"an operation of the share is about {alias[:100]}")
+        await self.chronicle.note_batch(node_id, batch)
 
     def _epoch(self) -> tuple[int, bytes]:
         if not self.writes:

@@ -11,6 +11,7 @@ from bitdust_node.router.router import Router
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.storage import PIECE_BAD, PieceBad
 from services.catalog.catalog import Catalog
+from services.catalog.place import Place
 from services.catalog.vault import Vault
 from services.upkeep.audits import Audits
 
@@ -24,16 +25,22 @@ class Reports:
     lies makes one piece travel to himself once a day at the most.
     """
 
-    def __init__(self, router: Router, catalog: Catalog, vault: Vault, audits: Audits, clock: Clock) -> None:
+    def __init__(
+        self, router: Router, place: Place, catalog: Catalog, vault: Vault, audits: Audits, clock: Clock
+    ) -> None:
+        self._place = place
         self._router, self._catalog, self._vault, self._audits, self._clock = router, catalog, vault, audits, clock
         # when it was believed, oldest first; only of suppliers that keep something
         self._heard: dict[NodeId, dict[tuple[bytes, int], float]] = {}
 
     def start(self) -> None:
-        self._router.serve(PIECE_BAD, self._take)
+        # a supplier does not know who of a share to tell: there audits find what is bad
+        if self._place.circle is None:
+            self._router.serve(PIECE_BAD, self._take)
 
     def stop(self) -> None:
-        self._router.withdraw(PIECE_BAD)
+        if self._place.circle is None:
+            self._router.withdraw(PIECE_BAD)
 
     async def _take(self, supplier: NodeId, question: PieceBad) -> Nothing:
         heard = self._heard_of(supplier)

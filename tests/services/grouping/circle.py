@@ -121,6 +121,11 @@ class GroupsCase(GridCase):
     suppliers_number = 2
     people_number = 3
     hire = False
+    #: Classes of nodes, and of the services that run on them.
+    person: type[Person] = Person
+    owner_classes: tuple[type, ...] = OWNER
+    person_classes: tuple[type, ...] = PERSON
+    keeper_classes: tuple[type, ...] = KEEPER
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -136,11 +141,11 @@ class GroupsCase(GridCase):
         for number, node in enumerate(nodes, 1):
             base = self.tmp / f"node-{number}"
             if number <= self.people_number:
-                classes = OWNER if number == 1 else PERSON
-                self.people.append(Person(number, node, base, classes, records, hiring))
+                classes = self.owner_classes if number == 1 else self.person_classes
+                self.people.append(self.person(number, node, base, classes, records, hiring))
             else:
                 options: dict[str, object] = {"services/supplier/donated-space": "1 GB"}
-                self.suppliers.append(Person(number, node, base, KEEPER, records, options))
+                self.suppliers.append(Person(number, node, base, self.keeper_classes, records, options))
         self.owner = self.people[0]
         self.owner.lookup.users = [one.node.me.idurl for one in self.suppliers]
         self.up: list[Any] = []

@@ -1,0 +1,208 @@
+"""
+All shares of a node: the own ones, and those of others that are opened.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+
+from twisted.internet.defer import DeferredLock
+from twisted.logger import Logger
+
+from automats.share import State
+from bitdust_node.errors import BitDustError, Full, Invalid, NotFound
+from bitdust_node.identity.names import idurl_of
+from bitdust_node.keys.folder import Key
+from bitdust_node.keys.ring import KeyRing
+from bitdust_node.membership.roster import Circle
+from services.catalog.places import SHARE, Parts, Places
+from services.membership.endings import Endings
+from services.sharing.common import Common
+from services.sharing.share import Share
+from services.sharing.showing import describe
+
+#: Shares that are taken up at once, own and opened: each has two databases and links to suppliers.
+SHARES_LIMIT = 200
+
+
+class Shares:
+    """
+    An own share is looked after from the start on, opened or not: its pieces are repaired and its suppliers not sent
+    away. One of somebody else runs while it is opened.
+    """
+
+    log = Logger()
+
+    def __init__(self, common: Common, ring: KeyRing, places: Places, endings: Endings) -> None:
+        self._common, self._ring, self._places, self._endings = common, ring, places, endings
+        self._running: dict[Circle, Share] = {}
+        # one change of a share at a time
+        self._turns: defaultdict[Circle, DeferredLock] = defaultdict(DeferredLock)
+        self._observers: tuple[Callable[[Share], object], ...] = ()
+
+    async def start(self) -> None:
+        """
+        Take up own shares, and open those that were open.
+        """
+        await self._common.couriers.start()
+        await self._endings.start()
+        self._places.sharing = self
+        for key in self.known_keys():
+            circle = circle_of(key)
+            if circle.owner != self._common.me.node_id and not key.active:
+                continue
+            try:
+                share = await self._take_up(key)
+            except (BitDustError, OSError) as error:
+                self.log.error("share {key} can not be taken up: {error}", key=key.key_id, error=error)
+                continue
+            if key.active:
+                share.open()
+
+    async def stop(self) -> None:
+        self._places.sharing = None
+        running, self._running = list(self._running.values()), {}
+        for share in running:
+            self._common.customer.more_catalogs.discard(share.catalog)
+            await share.stop()
+        await self._endings.stop()
+        await self._common.couriers.stop()
+
+    def observe(self, callback: Callable[[Share], object]) -> Callable[[], None]:
+        """
+        Call back with each share whose state has changed; returns the function that ends it.
+        """
+        self._observers = (*self._observers, callback)
+
+        def undo() -> None:
+            self._observers = tuple(other for other in self._observers if other is not callback)
+
+        return undo
+
+    def known_keys(self) -> list[Key]:
+        """
+        The keys of all shares that this node knows, those that it was given the public half of left out.
+        """
+        return [key for key in self._ring if key.alias.startswith(SHARE) and _is_share(key) and key.private is not None]
+
+    def get(self, circle: Circle) -> Share | None:
+        """
+        A share that is opened.
+        """
+        share = self._running.get(circle)
+        return share if share is not None and share.opened else None
+
+    def parts(self, circle: Circle) -> Parts | None:
+        return self.get(circle)
+
+    def all_parts(self) -> list[Parts]:
+        return list(self.opened())
+
+    def opened(self) -> list[Share]:
+        """
+        All that are opened.
+        """
+        return [share for share in self._running.values() if share.opened]
+
+    async def connect(self, circle: Circle) -> bool:
+        key = self._ring.of(circle.owner, circle.alias)
+        if key is None:
+            raise NotFound(f"key of {circle.alias} is not registered")
+        return await (await self.open(key)).settled()
+
+    async def open(self, key: Key) -> Share:
+        """
+        Open a share, now and after each start; not waiting until it is connected.
+        """
+        circle = circle_of(key)
+        share: Share = await self._turns[circle].run(self._open, key)
+        return share
+
+    async def close(self, key: Key) -> Share:
+        """
+        Open it no more; what is stored stays. Raises `NotFound` if it is not opened.
+        """
+        circle = circle_of(key)
+        share: Share = await self._turns[circle].run(self._close, key)
+        return share
+
+    async def take_up(self, key: Key) -> Share:
+        """
+        The share of a key, running but not opened.
+        """
+        circle = circle_of(key)
+        share: Share = await self._turns[circle].run(self._take_up, key)
+        return share
+
+    async def _open(self, key: Key) -> Share:
+        share = await self._take_up(key)
+        await self._ring.activate(key.key_id, active=True)
+        share.open()
+        return share
+
+    async def _close(self, key: Key) -> Share:
+        circle = circle_of(key)
+        share = self.get(circle)
+        if share is None:
+            raise NotFound("share was not opened")
+        await self._ring.activate(key.key_id, active=False)
+        share.close()
+        if not share.mine:
+            del self._running[circle]
+            await share.stop()
+        return share
+
+    async def _take_up(self, key: Key) -> Share:
+        circle = circle_of(key)
+        share = self._running.get(circle)
+        if share is None:
+            if len(self._running) >= SHARES_LIMIT:
+                raise Full(f"{SHARES_LIMIT} shares are open already")
+            share = Share(circle, idurl_of(key.owner), self._common, self._changed)
+            try:
+                await share.start()
+            except BaseException:
+                await share.stop()
+                raise
+            self._running[circle] = share
+            if share.mine:
+                self._common.customer.more_catalogs.add(share.catalog)
+        return share
+
+    async def forget(self, key: Key) -> None:
+        """
+        Run it no more.
+        """
+        share = self._running.pop(circle_of(key), None)
+        if share is not None:
+            self._common.customer.more_catalogs.discard(share.catalog)
+            await share.stop()
+
+    def _changed(self, share: Share, old: str) -> None:
+        key = self._ring.of(share.circle.owner, share.circle.alias)
+        if key is not None:
+            shown = describe(key, share)
+            if share.machine.state is State.CONNECTED:
+                self._common.events.publish("share-connected", shown)
+            elif old == State.CONNECTED:
+                self._common.events.publish("share-disconnected", shown)
+        for callback in self._observers:
+            callback(share)
+
+
+def circle_of(key: Key) -> Circle:
+    """
+    The share that a key stands for; raises `Invalid`.
+    """
+    if not key.alias.startswith(SHARE):
+        raise Invalid("invalid share id")
+    return Circle.of(key.owner_id, key.alias)
+
+
+def _is_share(key: Key) -> bool:
+    try:
+        circle_of(key)
+    except Invalid:
+        return False
+    return True
