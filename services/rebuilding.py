@@ -25,6 +25,7 @@ from services.transfer.means import Means
 from services.transfer.rebuild import rebuild
 from services.upkeep.audits import Audits
 from services.upkeep.recoding import Recoding
+from services.upkeep.repacking import Repacking
 from services.upkeep.reports import Reports
 from services.upkeep.standing import Standing
 
@@ -60,10 +61,12 @@ class Rebuilding(Service):
         audits: Audits,
         standing: Standing,
         recoding: Recoding,
+        repacking: Repacking,
         reports: Reports,
         clock: Clock,
     ) -> None:
         self._motion, self._customer, self._catalog, self._means, self._clock = motion, customer, catalog, means, clock
+        self._repacking = repacking
         self._audits, self._standing, self._recoding, self._reports = audits, standing, recoding, reports
         self._tasks = Tasks("rebuilding")
         self._undo: list[Callable[[], None]] = []
@@ -82,6 +85,7 @@ class Rebuilding(Service):
         self._audits.start(self.soon)
         self._reports.start()
         self._tasks.every(AGAIN, "follow the number of suppliers", self._recoding.run, self._clock)
+        self._tasks.every(AGAIN, "write packs anew", self._repacking.run, self._clock)
         self._undo = [self._customer.observe(self._changed), self._means.events.subscribe(self._heard)]
         self.soon()
 

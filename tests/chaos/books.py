@@ -45,7 +45,8 @@ class Kept:
 @dataclass(frozen=True)
 class Stored:
     """
-    One version of a catalog. holders: node id and state by number of the piece.
+    One version of a catalog. holders: node id and state by number of the piece. Of a file in a pack, id, missing and
+    holders are those of the pack; packs are versions too, of kind `pack`, without a path.
     """
 
     id: bytes
@@ -56,6 +57,7 @@ class Stored:
     k: int
     m: int
     missing: int
+    kind: str
     holders: dict[int, tuple[str, str]]
 
 
@@ -83,13 +85,21 @@ def versions_of(customer: Place) -> list[Stored]:
         return []
     with reading(path) as c:
         rows = c.execute(
-            "SELECT versions.id, name, path, path_id, state, k, m, missing FROM versions"
-            " JOIN items ON items.id = versions.item ORDER BY path_id, versions.created, name"
+            "SELECT coalesce(p.id, v.id), v.name, path, path_id, v.state, coalesce(p.k, v.k), coalesce(p.m, v.m),"
+            " coalesce(p.missing, v.missing), v.kind FROM versions v JOIN items ON items.id = v.item"
+            " LEFT JOIN versions p ON p.id = v.pack ORDER BY path_id, v.created, v.name"
         ).fetchall()
         holders: dict[bytes, dict[int, tuple[str, str]]] = {}
         for version, number, node_id, state in c.execute("SELECT version, number, node_id, state FROM pieces"):
             holders.setdefault(version, {})[number] = node_id, state
     return [Stored(*row, holders.get(row[0], {})) for row in rows]
+
+
+def files_of(customer: Place) -> list[Stored]:
+    """
+    The versions of items that can be read back.
+    """
+    return [version for version in versions_of(customer) if version.state == "ready" and version.kind != "pack"]
 
 
 def tombstones_of(customer: Place) -> int:

@@ -13,7 +13,7 @@ from bitdust_node.identity.recovered import Recovered
 from services.catalog.vault import Vault
 from services.customer import Customer
 from services.restores import Restores
-from tests.chaos.books import Stored, kept_by, readable, tombstones_of, versions_of
+from tests.chaos.books import Stored, files_of, kept_by, readable, tombstones_of, versions_of
 from tests.chaos.process import Process
 from tests.chaos.steps import Steps
 from tests.chaos.world import BEGIN, World
@@ -68,7 +68,7 @@ class Play:
         self._raise_errors()
         for customer in world.customers:
             for version in steps.promises[customer.name].settle():
-                if version.state == "ready":
+                if version.state == "ready" and version.kind != "pack":
                     self._read(customer, version)
         world.until(self._unrest, REST, 10.0)
         self._no_garbage()
@@ -93,7 +93,7 @@ class Play:
         """The machine of a customer is gone, and all on it but the key."""
         world = self.world
         world.pass_time(VAULT)
-        before = Counter(one.path for one in versions_of(customer))
+        before = Counter(one.path for one in files_of(customer))
         customer.kill()
         shutil.rmtree(customer.base)
         customer.make()
@@ -105,7 +105,8 @@ class Play:
         promises = self.steps.promises[customer.name]
         # numbers of items, and counters in the names of versions, may be others now
         promises.begin_again()
-        versions = promises.settle()
+        promises.settle()
+        versions = files_of(customer)
         after = Counter(one.path for one in versions)
         assert after == before, f"{customer.name} recovered {after}, had {before}"
         for version in versions:
@@ -117,7 +118,7 @@ class Play:
         world, dice = self.world, self.world.dice
         customer = dice.choice(world.customers)
         good = self.steps.good()
-        choice = [version for version in versions_of(customer) if version.state == "ready"]
+        choice = files_of(customer)
         if not choice:
             return
         version = dice.choice(choice)

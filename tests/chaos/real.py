@@ -211,7 +211,9 @@ class RealPlay:
             time.sleep(0.2)
         for node in self.network.of_role("customer"):
             for version in self._promises[node.name].settle():
-                target = self._folder / "came" / f"{node.name}-{version.id.hex()}"
+                if version.kind == "pack":
+                    continue
+                target = self._folder / "came" / f"{node.name}-{version.path_id.replace('/', '-')}-{version.name}"
                 told = node.client.result(
                     "file_download_start",
                     DOWNLOAD,

@@ -23,6 +23,8 @@ from tests.chaos.world import World
 #: Paths of the catalogs. What begins with "tree" is uploaded as a folder.
 FILES = ("a", "b", "docs/c", "docs/d", "docs/deep/e")
 TREES = ("tree-1", "tree-2")
+#: More files that are small.
+SMALL = tuple(f"small/{at}" for at in range(12))
 #: Bytes of a source, and how often.
 SIZES = ((0, 1), (1, 1), (5_000, 4), (131_056, 1), (300_000, 3), (1_500_000, 2))
 NUMBERS = ("2", "4", "7")
@@ -49,6 +51,7 @@ class Steps:
         self.choked: set[str] = set()
         self._all: tuple[tuple[Callable[[], str], float], ...] = (
             (self.upload, 12),
+            (self.upload_many, 4),
             (self.download, 5),
             (self.delete, 2),
             (self.cancel, 0.5),
@@ -83,7 +86,20 @@ class Steps:
     def upload(self) -> str:
         customer = self._customer()
         remote = self.dice.choice((*FILES, *FILES, *TREES))
-        source = self._source(remote)
+        return self._upload(customer, remote, self._source(remote))
+
+    def upload_many(self) -> str:
+        """Small files at once: they travel together."""
+        customer = self._customer()
+        number = self.dice.randrange(2, 12)
+        for _ in range(number):
+            remote = self.dice.choice((*FILES, *SMALL))
+            source = self._sources / str(self._number())
+            source.write_bytes(self.dice.randbytes(self.dice.choice((0, 100, 4_000, 60_000))))
+            self._upload(customer, remote, source)
+        return f"{customer.name} uploads {number} small files"
+
+    def _upload(self, customer: Process, remote: str, source: Path) -> str:
         self.promises[customer.name].sources[remote].append(source)
 
         async def go() -> None:
@@ -122,7 +138,7 @@ class Steps:
     def delete(self) -> str:
         customer = self._customer()
         promises = self.promises[customer.name]
-        remote = self.dice.choice((*FILES, *TREES, "docs", "docs/deep"))
+        remote = self.dice.choice((*FILES, *TREES, *SMALL[:6], "docs", "docs/deep", "small"))
         if not customer.alive or id(customer.clock) in self._deleting:
             return "no deletion"
         self._deleting.add(life := id(customer.clock))

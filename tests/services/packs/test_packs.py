@@ -170,3 +170,63 @@ class NoRoomTest(PacksCase):
         self.assertLess(len(stored), 30)
         for remote in stored[:3]:
             self.assertEqual(self.download(remote).read_bytes(), contents[remote])
+
+
+class RepackingTest(PacksCase):
+    spare = 3
+
+    def rewritten(self, old: bytes) -> bool:
+        return old not in self.packs() and len(self.packs()) >= 1
+
+    def test_a_pack_of_garbage_is_written_anew(self) -> None:
+        contents = many(20)
+        self.store(contents)
+        pack = self.version("small/005").pack
+        assert pack is not None
+        for at in range(20):
+            if at not in (5, 6):
+                self.run_now(self.customer.get(BackupDb).file_delete(f"small/{at:03}"))
+        self.until(lambda: self.rewritten(pack), 200, 1.0)
+        self.until(lambda: pack not in self.kept(), 60, 1.0)
+        for remote in ("small/005", "small/006"):
+            self.assertEqual(self.download(remote).read_bytes(), contents[remote])
+        self.assertLess(self.run_now(self.customer.catalog.totals(True))["backups_size"], 20_000)
+
+    def test_not_while_a_supplier_is_away(self) -> None:
+        self.store(many(20))
+        pack = self.version("small/005").pack
+        self.run_now(self.suppliers[0].node.stop())
+        for at in range(20):
+            if at != 5:
+                self.run_now(self.customer.get(BackupDb).file_delete(f"small/{at:03}"))
+        for _ in range(200):
+            self.clock.advance(1.0)
+        self.assertEqual(self.version("small/005").pack, pack)
+        self.assertEqual(self.download("small/005").read_bytes(), bytes([5]) * 1000)
+
+    def test_another_number_of_suppliers(self) -> None:
+        contents = many(20)
+        self.store(contents)
+        old = self.packs()
+        self.customer.config.set("services/customer/suppliers-number", "7")
+        self.until(lambda: len(self.customer.get(Customer).connected()) == 7)
+        self.until(lambda: self.packs() and not set(old) & set(self.packs()), 300, 1.0)
+        for remote, content in contents.items():
+            version = self.version(remote)
+            self.assertEqual((version.k, version.m), (4, 7), remote) if version.pack else None
+            self.assertEqual(self.download(remote).read_bytes(), content)
+
+    def test_a_lost_piece_is_made_anew(self) -> None:
+        self.store(many(20))
+        version = self.version("small/005")
+        assert version.pack is not None
+        pieces = self.run_now(self.customer.catalog.pieces([version.id]))[version.id]
+        self.run_now(self.customer.catalog.mark_piece(version.pack, 1, pieces[1].node_id, "lost"))
+        told = self.run_now(self.customer.get(BackupDb).file_info("small/005"))["versions"][0]
+        self.assertEqual(told["delivered"], "75%")
+
+        def whole() -> bool:
+            told = self.run_now(self.customer.get(BackupDb).file_info("small/005"))["versions"][0]
+            return bool(told["delivered"] == "100%")
+
+        self.until(whole, 400, 1.0)
