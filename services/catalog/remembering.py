@@ -93,5 +93,7 @@ def forget(c: sqlite3.Connection, now: float) -> None:
     c.execute("DELETE FROM moves WHERE clock < ? AND version NOT IN (SELECT id FROM versions)", (before,))
     c.execute(
         "DELETE FROM numbers WHERE parent NOT LIKE '%:' AND NOT EXISTS (SELECT 1 FROM items WHERE"
-        " alias = substr(parent, 1, instr(parent, ':') - 1) AND path_id = substr(parent, instr(parent, ':') + 1))"
+        # by the index of ids; items have a parent too
+        " alias = substr(numbers.parent, 1, instr(numbers.parent, ':') - 1)"
+        " AND path_id = substr(numbers.parent, instr(numbers.parent, ':') + 1))"
     )

@@ -71,6 +71,11 @@ class CatalogTest(TestCase):
         await catalog.delete(first)
         second, _ = await catalog.create("master", "a", folder=False)
         self.assertNotEqual(first.path_id, second.path_id)
+        inside, _ = await catalog.create("master", "b/c", folder=False)
+        await catalog.delete(inside)
+        await catalog.journal.compact()
+        again, _ = await catalog.create("master", "b/c", folder=False)
+        self.assertNotEqual(inside.path_id, again.path_id)
 
     async def test_names_that_differ_little(self) -> None:
         catalog = await self.make()
