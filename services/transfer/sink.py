@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bitdust_node.errors import BitDustError, Conflict, Corrupt, Full, Invalid
-from bitdust_node.files import sync_folder
+from bitdust_node.files import begin_writing, sync_folder, write_all
 from services.transfer.checkpoint import Mark, Samples
 from services.transfer.entries import Content, Entry, Reader
 from services.transfer.means import Meta
@@ -95,6 +95,8 @@ class FileSink:
         except OSError as error:
             raise _ours(error, destination) from error
         self._samples = Samples(self._fd)
+        # where the file ends, and to where the disk was told to begin with it
+        self._written = self._begun = self.size
 
     def _reopen(self, mark: Mark) -> int:
         """The file of the life before, cut to what is marked; -1 if it is not what the mark says."""
@@ -114,7 +116,8 @@ class FileSink:
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         try:
-            _write_all(self._fd, data)
+            self._written += write_all(self._fd, [data])
+            self._begun = begin_writing(self._fd, self._begun, self._written)
         except OSError as error:
             raise _ours(error, self._destination) from error
 
@@ -233,7 +236,7 @@ class FolderSink:
             raise Corrupt(f"the stored folder has {link.path!r} twice") from None
 
     def _content(self, data: memoryview) -> None:
-        _write_all(self._fd, data)
+        write_all(self._fd, [data])
         self._left -= len(data)
         if not self._left:
             self._end_file()
@@ -267,12 +270,6 @@ class FolderSink:
             raise Conflict(f"the folder {os.fsdecode(old)} is in the way of a file")
         else:
             os.replace(new, old)
-
-
-def _write_all(fd: int, data: bytes | bytearray | memoryview) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
 
 
 def _ours(error: OSError, path: Path) -> BitDustError:
