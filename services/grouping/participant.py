@@ -4,7 +4,7 @@ One group that this node takes part in: which supplier tells it of posts, and wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -18,7 +18,7 @@ from bitdust_node.identity.names import NodeId
 from bitdust_node.membership.post import Pen, SignedPost
 from bitdust_node.membership.roster import Circle
 from bitdust_node.tasks import Tasks
-from bitdust_node.wire.posts import POST_LEAVE, GroupName, PostBatch, Proof
+from bitdust_node.wire.posts import POST_LEAVE, GroupName, Head, PostBatch, Proof
 from services.grouping.circuit import Circuit
 from services.grouping.exchange import Exchange
 from services.grouping.means import Means
@@ -229,7 +229,10 @@ class Participant:
     async def _subscribe(self) -> None:
         for supplier in self.circuit.candidates(self._failed):
             try:
-                await self._exchange.listen(supplier)
+                answer = await self._exchange.listen(supplier)
+                if self._is_behind_itself(answer.heads):
+                    # an older copy of this data folder: what it has said since comes first
+                    await self._exchange.compare(supplier)
             except BitDustError as error:
                 self.circuit.down(supplier)
                 self.problem = str(error)
@@ -239,6 +242,12 @@ class Participant:
             self.machine.feed(Input.LISTENING)
             return
         self.machine.feed(Input.NOBODY)
+
+    def _is_behind_itself(self, heads: Sequence[Head]) -> bool:
+        """True if a supplier has own posts that this data folder does not know."""
+        me, log = self._means.me.node_id, self._means.shelf.log
+        own = [head.last for head in heads if head.log == log and head.author.hex() == me]
+        return max(own, default=0) > self.reader.last(me, log)
 
     def _look(self) -> None:
         """A round, unless one runs already."""

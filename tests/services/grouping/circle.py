@@ -198,3 +198,9 @@ class GroupsCase(GridCase):
         one.node.die()
         self.up.remove(one)
         self.run_now(one.stop())
+
+    def again(self, one: Any) -> None:
+        """A process that begins anew on the same data folder."""
+        one.make()
+        self.run_now(one.node.start())
+        self.begin(one)

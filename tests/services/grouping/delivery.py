@@ -134,9 +134,7 @@ class Delivery:
     def _restart(self, number: int) -> None:
         del self.away[number]
         one = next(one for one in (*self.case.people, *self.case.suppliers) if one.number == number)
-        one.make()
-        self.case.run_now(one.node.start())
-        self.case.begin(one)
+        self.case.again(one)
 
 
 class Deliveries(GroupsCase):

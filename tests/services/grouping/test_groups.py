@@ -4,6 +4,8 @@ Groups: everybody gets each post once, in the order of its author, whoever goes 
 
 from __future__ import annotations
 
+import shutil
+
 from bitdust_node.errors import BitDustError
 from services.grouping.groups import Groups
 from tests.services.grouping.circle import GroupsCase
@@ -111,9 +113,7 @@ class Groups3(GroupsCase):
         for number in range(300):
             self.send(self.people[number % 2], key_id, f"{number}")
         self.clock.advance(3600)
-        away.make()
-        self.run_now(away.node.start())
-        self.begin(away)
+        self.again(away)
         self.until(lambda: len(away.texts()) == 300, seconds=15)
         self.assertEqual(sorted(map(int, away.texts())), list(range(300)))
         self.send(away, key_id, "again")
@@ -149,3 +149,25 @@ class Groups3(GroupsCase):
         self.call(leaver, "group_leave", group_key_id=key_id, erase_key=True)
         with self.assertRaises(BitDustError):
             self.call(leaver, "group_info", group_key_id=key_id)
+
+    def test_an_old_copy_of_a_data_folder_goes_on_behind_its_own_posts(self) -> None:
+        key_id, circle = self.group(*self.people[1:])
+        copied = self.people[2]
+        self.send(copied, key_id, "one")
+        self.clock.advance(1)
+        self.die(copied)
+        old = self.tmp / "old"
+        shutil.copytree(copied.base, old)
+        self.again(copied)
+        self.until(lambda: copied.part(circle).connected)
+        self.send(copied, key_id, "two")
+        self.clock.advance(1)
+        self.die(copied)
+        shutil.rmtree(copied.base)
+        shutil.copytree(old, copied.base)
+        self.again(copied)
+        self.until(lambda: copied.part(circle).connected)
+        self.send(copied, key_id, "three")
+        self.clock.advance(1)
+        self.assertEqual(self.owner.texts(), ["one", "two", "three"])
+        self.assertEqual(copied.texts(), ["two", "three"])
