@@ -133,6 +133,8 @@ class Download(Job):
         self._opened = opened = await means.workers.run(self._open, packed)
         segment = opened.manifest.layout.segment_bytes
         first = self.bytes_processed // segment
+        if first:
+            self.log.info("{id} goes on from byte {size}", id=self.backup_id, size=self.bytes_processed)
         self._passage = Passage(means, opened, pieces, self.backup_id, self.item.path, self._take, first)
         return Input.LOCATED
 

@@ -21,7 +21,7 @@ from services.transfer.means import Means
 from services.transfer.reading import HEDGE_TIME, PieceReader
 
 #: Seconds from one look at those who stall to the next.
-LOOK_EVERY = 0.25
+LOOK_EVERY = 0.1
 #: Seconds without any progress at all, before the whole is given up.
 STALL_TIME = 60.0
 #: How often a supplier that could not be reached is asked again, and after how many seconds.

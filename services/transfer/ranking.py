@@ -19,7 +19,7 @@ LEAST_SCORE = 0.02
 #: Seconds after which half of what is known of the speed of a supplier is forgotten: so it is tried again.
 HALF_LIFE = 6 * 3600.0
 #: So many times as long as usual is waited for the first byte, within these limits in seconds.
-PATIENCE, PATIENCE_LEAST, PATIENCE_MOST = 10, 0.5, 2.0
+PATIENCE, PATIENCE_LEAST, PATIENCE_MOST = 6, 0.25, 2.0
 
 
 class Ranking:

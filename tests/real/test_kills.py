@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import os
 import resource
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 from bitdust_node.cli.devnet.nodes import DevnetNode
@@ -46,13 +48,25 @@ class KillTest(AccidentCase):
         self.until(lambda: all(len(self.pieces(self.holder(at))) == 2 for at in range(4)), "the deletion")
 
     def customer_dies_in_a_download(self, large: Path) -> None:
+        limit = "services/network/receive-limit"
+        before = self.call("config_get", key=limit)[0]["value"]
+        self.call("config_set", key=limit, value=str(4 * MEGABYTE))
         self.call("file_download_start", remote_path="large", destination_path=str(self.folder / "killed"))
-        self.until_moving("files_downloads")
+        self.until(self.marked, "a mark of the download")
         self.network.kill("alice")
         self.assertEqual(len(list((self.folder / "killed").iterdir())), 1)
         self.restart("alice")
+        self.call("config_set", key=limit, value=before)
         self.until(lambda: self.call("files_downloads") == [], "the download to end")
         self.assert_same(large, "large", "killed")
+        self.assertIn("goes on from byte", (Path(self.alice.base) / "logs" / "node.log").read_text())
+        self.assertFalse(self.marked())
+
+    def marked(self) -> bool:
+        """True if alice has noted how far a download has come."""
+        with closing(sqlite3.connect(f"file:{self.alice.base}/state.db?mode=ro", uri=True)) as connection:
+            (count,) = connection.execute("SELECT count(*) FROM checkpoints").fetchone()
+        return bool(count)
 
     def suppliers_die_in_a_download(self, large: Path) -> None:
         self.call("file_download_start", remote_path="large", destination_path=str(self.folder / "bereft"))
