@@ -24,10 +24,14 @@ _PEER = (
 SERVICES: dict[str, tuple[str, ...]] = {
     IDENTITY_SERVER: ("network", "tcp_connections", "identity_server"),
     SEED: _DHT,
-    SUPPLIER: (*_PEER, "supplier", "customer_family", "customer_patrol", "customer_support"),
+    SUPPLIER: (
+        *_PEER, "supplier", "customer_family", "customer_patrol", "customer_support", "private_messages",
+        "joint_postman",
+    ),
     CUSTOMER: (
         *_PEER, "data_disintegration", "customer", "employer", "data_motion", "list_files", "backup_db", "rebuilding",
-        "backups", "restores", "keys_storage", "my_data", "private_messages",
+        "backups", "restores", "keys_storage", "my_data", "shared_data", "private_messages",
+        "private_groups", "message_history",
     ),
 }  # fmt: skip
 
