@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from bitdust_node.api.long_list import LongList
 from bitdust_node.api.registry import Answer, method
 from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
@@ -32,7 +33,7 @@ from services.transfer.running import Running
 from services.transfer.upload import Upload
 
 #: Items that one answer of `files_list` may bring, and how many of them are looked up at once.
-LIST_LIMIT, PAGE = 100_000, 500
+LIST_LIMIT, PAGE = 100_000, 100
 
 
 class BackupDb(Service):
@@ -109,8 +110,11 @@ class BackupDb(Service):
         """
         Where a download of an item lands: the destination folder, and the virtual path below it.
         """
+        return self._restore_folder(destination) / item.path
+
+    def _restore_folder(self, destination: str | None) -> Path:
         folder = Path(destination or self._config.text("paths/restore") or self._folder.restore)
-        return folder.expanduser().absolute() / item.path
+        return folder.expanduser().absolute()
 
     # API
 
@@ -263,18 +267,19 @@ class BackupDb(Service):
                 return Answer(told, extra={"revision": self._catalog.revision})
         elif remote_path:
             alias = self.parse(remote_path).key_alias
-        listed: list[dict[str, Any]] = []
+        listed = LongList()
         last: Item | None = None
         while len(listed) < LIST_LIMIT:
             page = await self._catalog.items(alias, folder, recursive=recursive, after=last, limit=PAGE)
-            listed += await self._describe(page, include_uploads, include_downloads)
+            listed.add(await self._describe(page, include_uploads, include_downloads))
             if len(page) < PAGE:
                 break
             last = page[-1]
         for other in self.places.all(BackupDb) if all_customers else ():
-            told = (await other.files_list(None, None, recursive, False, include_uploads, include_downloads)).result
-            listed += told[: LIST_LIMIT - len(listed)]
-        return Answer(listed, extra={"revision": self._catalog.revision})
+            if len(listed) < LIST_LIMIT:
+                there_too = await other.files_list(None, None, recursive, False, include_uploads, include_downloads)
+                listed.extend(there_too.result)
+        return Answer(listed.if_long(), extra={"revision": self._catalog.revision})
 
     def _check_writes(self) -> None:
         if not self._place.writes:
@@ -301,7 +306,7 @@ class BackupDb(Service):
             ups[upload.item.id].append(upload)
         for download in self._running.downloads.values() if downloads else ():
             downs[download.item.id].append(download)
-        listed = []
+        listed, base = [], str(self._restore_folder(None))
         for item in items:
             key_id = f"{item.alias}${self._place.owner_id}"
             told = describe_item(key_id, self._place.owner_id, item, versions[item.id], pieces, progress)
@@ -309,7 +314,7 @@ class BackupDb(Service):
                 "idurl": self._place.owner_idurl,
                 "key_alias": item.alias,
                 "childs": item.children > 0,
-                "local_path": str(self.restore_path(item, None)),
+                "local_path": f"{base}/{item.path}",
                 "local_size": -1,
                 "uploads": {"running": [], "pending": []},
                 "downloads": [],

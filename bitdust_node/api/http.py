@@ -21,6 +21,7 @@ from bitdust_node.api.access import INTERFACE, local_host, local_origin
 from bitdust_node.api.docs_page import HEADERS, DocsPage, PageFile
 from bitdust_node.api.listening import listen_near, port_of
 from bitdust_node.api.log import ApiLog
+from bitdust_node.api.long_list import LongList, long_list_of
 from bitdust_node.api.openapi import document
 from bitdust_node.api.registry import Registry
 from bitdust_node.api.request import arrange
@@ -58,7 +59,7 @@ class HttpFace:
         api_log: ApiLog | None = None,
     ) -> None:
         self.registry, self.secret, self.api_log = registry, secret, api_log
-        self._config, self._network, self._clock = config, network, clock
+        self._config, self._network, self.clock = config, network, clock
         self.page = DocsPage()
         self._document = (0, b"")
         self._port: IListeningPort | None = None
@@ -83,7 +84,7 @@ class HttpFace:
         """
         if self._port is not None or not self._config.get("interface/api/rest-http-enabled"):
             return
-        self._factory = ApiFactory(self, self._clock)
+        self._factory = ApiFactory(self, self.clock)
         self._port = listen_near(self._network, self._config, _PATH, self._factory)
         self.log.info("the API listens on http://{host}:{port}", host=INTERFACE, port=self.port)
 
@@ -241,7 +242,16 @@ class ApiRequest(Request):
         if self._disconnected or self.channel is None:
             return
         told = {**told, "execution": f"{perf_counter() - self.started:3.6f}"}
-        self._send(indented(told).encode("ascii"))
+        long = long_list_of(told)
+        if long is None:
+            self._send(indented(told).encode("ascii"))
+            return
+        writing = Deferred.fromCoroutine(self._answer_long(long, told))
+        self.notifyFinish().addErrback(lambda _: writing.cancel())
+        writing.addErrback(lambda failure: failure.trap(CancelledError))
+
+    async def _answer_long(self, long: LongList, told: dict[str, Any]) -> None:
+        self._send(*await long.within(told, indented, self._face().clock))
 
     def _show(self, file: PageFile) -> None:
         headers = self.responseHeaders
@@ -253,16 +263,17 @@ class ApiRequest(Request):
         self.write(file.content)
         self.finish()
 
-    def _send(self, text: bytes) -> None:
+    def _send(self, *texts: bytes) -> None:
         headers = self.responseHeaders
         headers.setRawHeaders("Content-Type", ["application/json"])
-        headers.setRawHeaders("Content-Length", [str(len(text))])
+        headers.setRawHeaders("Content-Length", [str(sum(map(len, texts)))])
         headers.setRawHeaders("Cache-Control", ["no-store"])
         headers.setRawHeaders("X-Content-Type-Options", ["nosniff"])
         self._share(headers)
         self.setResponseCode(200)
         if self.method != b"HEAD":
-            self.write(text)
+            for text in texts:
+                self.write(text)
         self.finish()
 
     def _share(self, headers: Headers) -> None:

@@ -20,6 +20,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from bitdust_node.api.arguments import Parameter, parameter
+from bitdust_node.api.long_list import LongList
 from bitdust_node.errors import BitDustError, Conflict, Invalid, NotFound, Unavailable
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -340,7 +341,9 @@ def envelope(result: Any) -> dict[str, Any]:
     """
     answer = result if isinstance(result, Answer) else Answer(result)
     told: dict[str, Any] = {**answer.extra, "status": "OK"}
-    if isinstance(answer.result, list | tuple):
+    if isinstance(answer.result, LongList):
+        told["result"] = answer.result
+    elif isinstance(answer.result, list | tuple):
         told["result"] = list(answer.result)
     elif isinstance(answer.result, dict):
         if answer.result:

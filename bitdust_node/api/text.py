@@ -30,12 +30,18 @@ def indented(value: Any) -> str:
     """
     Indented by 2, sorted, ASCII, with a newline at the end: the form of HTTP.
     """
-    text = compact(value)
+    return indent(compact(value)) + "\n"
+
+
+def indent(text: str) -> str:
+    """
+    JSON on one line, indented by 2.
+    """
     try:
         # many times quicker than the indenting encoder of the standard library
-        return msgspec.json.format(text, indent=2) + "\n"
+        return msgspec.json.format(text, indent=2)
     except msgspec.DecodeError:  # halves of characters, which come from odd file names
-        return json.dumps(json.loads(text), indent=2) + "\n"
+        return json.dumps(json.loads(text), indent=2)
 
 
 def plain(value: Any, depth: int = 0) -> Any:

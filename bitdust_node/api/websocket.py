@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from autobahn.twisted.websocket import WebSocketServerFactory, WebSocketServerProtocol
@@ -20,6 +20,7 @@ from zope.interface import implementer
 from bitdust_node.api.access import local_host, local_origin
 from bitdust_node.api.listening import listen_near, port_of
 from bitdust_node.api.log import ApiLog
+from bitdust_node.api.long_list import long_list_of
 from bitdust_node.api.pushes import Pushes
 from bitdust_node.api.registry import Registry
 from bitdust_node.api.secret import Secret
@@ -65,7 +66,7 @@ class WebSocketFace:
         self.clients: set[Client] = set()
         self._pushes = pushes or Pushes()
         self._leave: Callable[[], None] | None = None
-        self._config, self._network, self._clock = config, network, clock
+        self._config, self._network, self.clock = config, network, clock
         self._port: IListeningPort | None = None
         self._unsubscribe = lambda: None
 
@@ -80,7 +81,7 @@ class WebSocketFace:
         """
         if self._port is not None or not self._config.get("interface/api/web-socket-enabled"):
             return
-        factory = _factory(self, self._clock)
+        factory = _factory(self, self.clock)
         self._port = listen_near(self._network, self._config, _PATH, factory)
         self._unsubscribe = self.events.subscribe(self._tell)
 
@@ -274,13 +275,21 @@ class Client(WebSocketServerProtocol):
         if isinstance(told, dict):
             self._reply({"call_id": call_id, "response": told})
             return
-        running: Deferred[Any] = Deferred.fromCoroutine(told)
+        running: Deferred[Any] = Deferred.fromCoroutine(self._answer(call_id, told))
         self._calls.add(running)
-        running.addCallbacks(
-            lambda told: self._reply({"call_id": call_id, "response": told}),
-            lambda failure: self._failed(call_id, failure),
-        )
+        running.addErrback(lambda failure: self._failed(call_id, failure))
         running.addBoth(lambda _: self._calls.discard(running))
+
+    async def _answer(self, call_id: Any, answer: Awaitable[dict[str, Any]]) -> None:
+        told = await answer
+        payload = {"call_id": call_id, "response": told}
+        long = long_list_of(told)
+        if long is None:
+            self._reply(payload)
+            return
+        texts = await long.within({"type": "api_call", "payload": payload}, compact, self._face.clock)
+        if self in self._face.clients:
+            self.post(frame(b"".join(texts)))
 
     def _failed(self, call_id: Any, failure: Failure) -> None:
         if failure.check(CancelledError):
@@ -297,7 +306,13 @@ def framed(message: Mapping[str, Any]) -> bytes:
     """
     A text message as it travels to clients (RFC 6455, 5.2); made once, however many get it.
     """
-    text = compact(message).encode("ascii")
+    return frame(compact(message).encode("ascii"))
+
+
+def frame(text: bytes) -> bytes:
+    """
+    One text message of these bytes.
+    """
     size = len(text)
     if size < 126:
         return bytes((0x81, size)) + text

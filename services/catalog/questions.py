@@ -53,15 +53,18 @@ class Questions:
         """
         where, values = ["(alias, path) > (?, ?)"], [after.alias if after else "", after.path if after else ""]
         if alias is not None:
-            where.append("alias = ?")
-            values.append(alias)
+            # one lower bound, so that the index begins there: each page would read all those before it
+            low = after.path if after is not None and after.alias == alias else ""
+            if recursive and folder is not None:
+                low = max(low, f"{folder.path}/")
+            where, values = ["alias = ?", "path > ?"], [alias, low]
         if not recursive:
             where.append("parent = ?")
             values.append(folder.path_id if folder else "")
         elif folder is not None:
             # "0" is the character after "/": all that begins with "path/", by the index
-            where.append("path > ? AND path < ?")
-            values.extend((f"{folder.path}/", f"{folder.path}0"))
+            where.append("path < ?")
+            values.append(f"{folder.path}0")
         query = f"SELECT {ITEM} FROM items WHERE {' AND '.join(where)} ORDER BY alias, path LIMIT ?"
         return await self._database.read(lambda c: [Item(*row) for row in c.execute(query, (*values, limit))])
 
