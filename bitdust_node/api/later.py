@@ -19,10 +19,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 TRUSTED = {"trusted_user_id": ("trusted_global_id", "trusted_idurl", "trusted_id")}
 CHOSEN = {"only_active": ("active",), "include_mine": ("mine",), "include_granted": ("granted",)}
-RECIPIENT = {"recipient_id": ("global_id", "idurl", "id")}
 
 SHARES = "shared_data"
-MESSAGES = "private_messages"
 DEVICES = "web_socket_communicator"
 WALLET = "bismuth_wallet"
 
@@ -122,24 +120,6 @@ class LaterApi:
     @later(SHARES, "GET", "/share/history/v1", "GET /sh/h")
     def share_history(self) -> None:
         """Tell who changed what in the shares, and when."""
-
-    # --- messages ---
-
-    @later(MESSAGES, "POST", "/message/send/v1", "POST /msg/s", accept=RECIPIENT)
-    def message_send(
-        self, recipient_id: str, data: dict[str, Any], ping_timeout: int = 30, message_ack_timeout: int = 15
-    ) -> None:
-        """Encrypt a JSON object for one user and deliver it."""
-
-    @later(MESSAGES, "GET", "/message/receive/{consumer_callback_id}/v1", "GET /msg/r/{consumer_callback_id}")
-    def message_receive(
-        self,
-        consumer_callback_id: str,
-        direction: str = "incoming",
-        message_types: Any = "private_message,group_message",
-        polling_timeout: int = 60,
-    ) -> None:
-        """Return the messages that wait for a named consumer, or wait for the next one."""
 
     # --- devices ---
 

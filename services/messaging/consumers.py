@@ -76,9 +76,9 @@ class Consumers:
                 del self._consumers[name]
             consumer.wake()
 
-    def expects(self, kept: Kept) -> bool:
-        """True if a program is registered that will collect such a message."""
-        return any(consumer.wants(kept) for consumer in self._consumers.values())
+    def expects(self, kind: str) -> bool:
+        """True if a program is registered that will collect messages of this kind that come in."""
+        return any(kind in one.kinds and one.direction == "incoming" for one in self._consumers.values())
 
     def observe(self, callback: Callable[[list[Kept]], object]) -> Callable[[], None]:
         """

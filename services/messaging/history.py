@@ -16,7 +16,15 @@ from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.keys.ring import KeyRing
 from services.messaging.entries import Conversation, Direction, Entry, Kept, Moved, Talk, parties
-from services.messaging.rows import advance, conversation_of, conversations, insert, page, talk_named
+from services.messaging.rows import (
+    advance,
+    conversation_of,
+    conversations,
+    insert,
+    page,
+    state_of,
+    talk_named,
+)
 from services.messaging.schema import HISTORY, MessagesDb
 
 T = TypeVar("T")
@@ -44,6 +52,12 @@ class Writing:
         if kept is not None:
             self.kept.append(kept)
         return kept is not None
+
+    def state_of(self, entry: Entry) -> str | None:
+        """
+        The state of a message if it is kept already.
+        """
+        return state_of(self.connection, entry)
 
     def advance(self, talk: Talk, sender: NodeId, message_ids: Iterable[str], state: str) -> None:
         """

@@ -80,6 +80,18 @@ def advance(c: sqlite3.Connection, talk: Talk, sender: NodeId, message_id: str, 
     return Moved(replace(kept, entry=replace(kept.entry, state=state)), kept.entry.state)
 
 
+def state_of(c: sqlite3.Connection, entry: Entry) -> str | None:
+    """
+    The state of a message, None if it is not known.
+    """
+    row = c.execute(
+        "SELECT state FROM messages WHERE talk = (SELECT id FROM talks WHERE kind = ? AND name = ?)"
+        " AND sender = ? AND message_id = ?",
+        (entry.talk.kind, entry.talk.name, entry.sender, entry.message_id),
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def page(
     c: sqlite3.Connection,
     talk: Talk | None,

@@ -4,12 +4,13 @@ Examples of identities, keys, friends, messages, groups and shares.
 
 from __future__ import annotations
 
-from bitdust_node.api.examples.example import FRESH, SUPPLIER, Example, Refusal, off
+from bitdust_node.api.examples.example import FRESH, SUPPLIER, Example, Refusal
 
 _KEY = "docs$alice@127.0.0.1_8084"
 _BOB = "bob@127.0.0.1_8084"
 _NOBODY = "nobody@127.0.0.1_8084"
 _SHARE = "share_0123456789abcdef0123456789abcdef$alice@127.0.0.1_8084"
+_NO_SHARE = Refusal("it names no share", {"key_id": "master"}, "invalid share id")
 _GROUP = "group_0123456789abcdef0123456789abcdef$alice@127.0.0.1_8084"
 _NO_KEY = Refusal("the key is not known", {"key_id": "nope"}, "key nope$alice@127.0.0.1_8084 is not registered")
 _NO_GROUP = Refusal("it is no id of a group", {"group_key_id": "master$alice@127.0.0.1_8084"}, "invalid group id")
@@ -160,9 +161,25 @@ USERS: tuple[Example, ...] = (
 )
 
 MESSAGES: tuple[Example, ...] = (
-    off("message_history", "message_history", recipient_id=_BOB),
-    off("message_conversations_list", "message_history"),
-    off("message_send", "private_messages", recipient_id=_BOB, data={"text": "hello"}),
+    Example(
+        "message_history",
+        {"recipient_id": _BOB, "limit": 10},
+        refusals=(
+            Refusal("there is no name", {}, "recipient_id or sender_id is required"),
+            Refusal("the nickname is unknown", {"recipient_id": "bobby-x"}, "recipient was not found"),
+            Refusal("it is no id", {"recipient_id": "bob@"}, "wrong recipient_id"),
+        ),
+    ),
+    Example("message_conversations_list", {"message_types": "private_message"}),
+    Example(
+        "message_send",
+        {"recipient_id": _BOB, "data": {"text": "hello"}},
+        refusals=(
+            Refusal("the nickname is unknown", {"recipient_id": "bobby-x", "data": {}}, "recipient was not found"),
+            Refusal("it is no id", {"recipient_id": "bob@", "data": {}}, "wrong recipient_id"),
+            Refusal("it is a group", {"recipient_id": _GROUP, "data": {}}, "wrong recipient"),
+        ),
+    ),
     Example(
         "message_send_group",
         {"group_key_id": _GROUP, "data": {"text": "hello"}},
@@ -172,7 +189,7 @@ MESSAGES: tuple[Example, ...] = (
             Refusal("nobody could own it", {"group_key_id": "group_1$$", "data": {}}, "wrong group id"),
         ),
     ),
-    off("message_receive", "private_messages", consumer_callback_id="reader-1"),
+    Example("message_receive", {"consumer_callback_id": "reader-1", "polling_timeout": 1}),
     Example("queues_list"),
     Example("queue_consumers_list"),
     Example("queue_producers_list"),
@@ -182,14 +199,27 @@ MESSAGES: tuple[Example, ...] = (
 )
 
 TOGETHER: tuple[Example, ...] = (
-    off("shares_list", "shared_data", only_active=True),
-    off("share_create", "shared_data", label="photos"),
-    off("share_info", "shared_data", key_id=_SHARE),
-    off("share_grant", "shared_data", key_id=_SHARE, trusted_user_id=_BOB),
-    off("share_open", "shared_data", key_id=_SHARE),
-    off("share_history", "shared_data"),
-    off("share_close", "shared_data", key_id=_SHARE),
-    off("share_delete", "shared_data", key_id=_SHARE),
+    Example("shares_list", {"only_active": True}),
+    Example(
+        "share_create",
+        {"label": "photos"},
+        refusals=(Refusal("it would be somebody else's", {"owner_id": _BOB}, "failed to generate private key"),),
+    ),
+    Example("share_info", {"key_id": _SHARE}, f"share key was not found: {_SHARE}", refusals=(_NO_SHARE,)),
+    Example(
+        "share_grant",
+        {"key_id": _SHARE, "trusted_user_id": _BOB},
+        f"share key was not found: {_SHARE}",
+    ),
+    Example(
+        "share_revoke",
+        {"key_id": _SHARE, "user_id": _BOB},
+        f"share key was not found: {_SHARE}",
+    ),
+    Example("share_open", {"key_id": _SHARE}, f"share key was not found: {_SHARE}", refusals=(_NO_SHARE,)),
+    Example("share_history"),
+    Example("share_close", {"key_id": _SHARE}, f"share key was not found: {_SHARE}", refusals=(_NO_SHARE,)),
+    Example("share_delete", {"key_id": _SHARE}, f"share key was not found: {_SHARE}", refusals=(_NO_SHARE,)),
     Example("groups_list"),
     Example(
         "group_create",

@@ -112,9 +112,11 @@ class Conversation(TypedDict):
 
 
 class MessageSent(TypedDict):
-    """`consumed`: a program of the receiver has taken it."""
+    """`consumed`: a program of the receiver has taken it. `state`: pending, stored, delivered or read."""
 
     consumed: bool
+    message_id: NotRequired[str]
+    state: NotRequired[str]
 
 
 class MessageReceived(TypedDict):

@@ -45,8 +45,6 @@ class LaterTests(TestCase):
     async def test_which_service(self) -> None:
         for name, service in (
             ("share_history", "service_shared_data"),
-            ("message_send", "service_private_messages"),
-            ("message_receive", "service_private_messages"),
         ):
             self.assertEqual(await self.error(name), f"{service}() is not started")
 

@@ -13,8 +13,8 @@ from bitdust_node.config.config import Config
 from bitdust_node.dht.node import DhtNode
 from bitdust_node.errors import Conflict, Invalid
 from bitdust_node.waiting import started
+from services.people.naming import AGAIN, OPTION, NicknameService
 from services.people.nicknames import Nicknames, check_nickname
-from services.private_messages import AGAIN, OPTION, PrivateMessages
 from tests.keys import test_key
 from tests.simulation.dht import People, World
 
@@ -125,7 +125,7 @@ class ServiceTests(NicknamesCase):
     def setUp(self) -> None:
         super().setUp()
         self.config = Config(None, {})
-        self.service = PrivateMessages(self.names[0], self.config, self.me[0], self.world.clock)  # type: ignore[arg-type]
+        self.service = NicknameService(self.names[0], self.config, self.me[0], self.world.clock)  # type: ignore[arg-type]
         self.api = Registry(lambda name: True)
         self.api.add(self.service)
         self.addCleanup(lambda: self.world.run(self.service.stop()))
@@ -147,7 +147,7 @@ class ServiceTests(NicknamesCase):
         self.assertEqual(self.nodes[0].published("nickname"), [])
         self.config.set(OPTION, "")
         self.world.clock.advance(10)
-        self.assertEqual(self.service.ready(), "messages are not there yet")
+        self.assertIsNone(self.service.ready())
 
     def test_a_nickname_of_an_earlier_life_is_taken_back(self) -> None:
         self.world.run(self.names[0].publish("bobby"))
