@@ -49,8 +49,14 @@ class Delivery:
                 self._accident()
             if self._post(done):
                 done += 1
+                self.told(done)
             if self.chance.random() < 0.3:
                 self.case.clock.advance(self.chance.random() * 0.5)
+
+    def told(self, done: int) -> None:
+        """For whoever waits."""
+        if done % 500 == 0:
+            print(f"{done} posts, {dict(self.happened)}", file=sys.stderr)  # noqa: T201 - a command
 
     def finish(self) -> None:
         """All is well again for a while."""
