@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError, Invalid
 from bitdust_node.events import Events
+from bitdust_node.identity.names import NodeId
 from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
 from bitdust_node.wire.storage import PieceItem
@@ -92,14 +93,20 @@ class ListFiles(Service):
                 self._asked.add(link.node_id)
                 self._tasks.spawn(f"list files of {link.hired.idurl}", self._compare(link))
 
-    async def _hear(self) -> None:
+    def hear(self, node_id: NodeId) -> None:
+        """
+        A supplier says that others have told something.
+        """
+        self._tasks.spawn("hear of others", self._hear(node_id))
+
+    async def _hear(self, said_by: NodeId | None = None) -> None:
         """Each supplier has what all devices have told: one in turn is asked, with long lists more seldom."""
         links = [link for link in self._customer.connected().values() if link.node_id in self._asked]
         begun = self._clock.seconds()
         if not links or begun < self._rest_until:
             return
         self._turn += 1
-        link = links[self._turn % len(links)]
+        link = next((one for one in links if one.node_id == said_by), links[self._turn % len(links)])
         holder = Holder(link.node_id, link.hired.idurl)
         expected, there = await self._vault.expected(holder), set[bytes]()
         try:

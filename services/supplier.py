@@ -30,7 +30,7 @@ from bitdust_node.threads import Workers
 from bitdust_node.waiting import all_of
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.contact import PING, Ping
-from bitdust_node.wire.members import CIRCLE_END, CircleEnd
+from bitdust_node.wire.members import CIRCLE_END, CircleName
 from bitdust_node.wire.storage import LEASE_ENDED
 from services.people.contact_list import ContactList
 from services.supplying.deposits import Deposit
@@ -295,7 +295,7 @@ class Supplier(Service):
             raise NotFound(NONE)
         return await self.rosters.role_of(circle, peer)
 
-    async def _end_circle(self, peer: NodeId, question: CircleEnd) -> Nothing:
+    async def _end_circle(self, peer: NodeId, question: CircleName) -> Nothing:
         """The owner alone ends a share; for others there is none."""
         if peer != question.circle.owner or self.keeping is None or self.rosters is None:
             raise NotFound(NONE)

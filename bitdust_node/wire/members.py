@@ -39,8 +39,8 @@ class RosterAnswer(msgspec.Struct, frozen=True, array_like=True):
     newest: int
 
 
-class CircleEnd(msgspec.Struct, frozen=True, array_like=True):
-    """All that a supplier keeps of a share of the asker, its rosters too."""
+class CircleName(msgspec.Struct, frozen=True, array_like=True):
+    """One share."""
 
     circle: Circle
 
@@ -50,4 +50,6 @@ ROSTER_GET = Command("roster.get", RosterGet, RosterAnswer)
 #: To another member: there is a newer roster.
 ROSTER_NEWS = Command("roster.news", RosterPut, Nothing, limit=ROSTER_LIMIT + 1024)
 #: From the owner: nothing of a share is needed any more.
-CIRCLE_END = Command("circle.end", CircleEnd, Nothing)
+CIRCLE_END = Command("circle.end", CircleName, Nothing)
+#: From a supplier to members who have asked for a list: there is something new in a share.
+CIRCLE_NEWS = Command("circle.news", CircleName, Nothing)

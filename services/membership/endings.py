@@ -17,7 +17,7 @@ from bitdust_node.membership.roster import Circle
 from bitdust_node.router.router import Router
 from bitdust_node.tasks import Tasks
 from bitdust_node.waiting import all_of
-from bitdust_node.wire.members import CIRCLE_END, CircleEnd
+from bitdust_node.wire.members import CIRCLE_END, CircleName
 
 MIGRATIONS = (
     """
@@ -77,7 +77,7 @@ class Endings:
     async def _tell(self, supplier: NodeId, circle: Circle, since: float) -> None:
         try:
             await self._resolver.resolve(supplier)
-            await self._router.request(supplier, CIRCLE_END, CircleEnd(circle), ANSWER_TIME)
+            await self._router.request(supplier, CIRCLE_END, CircleName(circle), ANSWER_TIME)
         except NotServed as error:
             self.log.info("a supplier can not be told of an ended share yet: {error}", error=error)
             return

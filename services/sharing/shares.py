@@ -12,11 +12,14 @@ from twisted.logger import Logger
 
 from automats.share import State
 from bitdust_node.errors import BitDustError, Full, Invalid, NotFound
-from bitdust_node.identity.names import idurl_of
+from bitdust_node.identity.names import NodeId, idurl_of
 from bitdust_node.keys.folder import Key
 from bitdust_node.keys.ring import KeyRing
 from bitdust_node.membership.roster import Circle
+from bitdust_node.wire.command import Nothing
+from bitdust_node.wire.members import CIRCLE_NEWS, CircleName
 from services.catalog.places import SHARE, Parts, Places
+from services.list_files import ListFiles
 from services.membership.endings import Endings
 from services.sharing.common import Common
 from services.sharing.share import Share
@@ -47,6 +50,7 @@ class Shares:
         """
         await self._common.couriers.start()
         await self._endings.start()
+        self._common.router.serve(CIRCLE_NEWS, self._news)
         self._places.sharing = self
         for key in self.known_keys():
             circle = circle_of(key)
@@ -62,6 +66,7 @@ class Shares:
 
     async def stop(self) -> None:
         self._places.sharing = None
+        self._common.router.withdraw(CIRCLE_NEWS)
         running, self._running = list(self._running.values()), {}
         for share in running:
             self._common.customer.more_catalogs.discard(share.catalog)
@@ -178,6 +183,12 @@ class Shares:
         if share is not None:
             self._common.customer.more_catalogs.discard(share.catalog)
             await share.stop()
+
+    async def _news(self, supplier: NodeId, question: CircleName) -> Nothing:
+        share = self._running.get(question.circle)
+        if share is not None and share.suppliers.link_of(supplier) is not None:
+            share.part(ListFiles).hear(supplier)
+        return Nothing()
 
     def _changed(self, share: Share, old: str) -> None:
         key = self._ring.of(share.circle.owner, share.circle.alias)

@@ -16,6 +16,7 @@ from bitdust_node.events import Events
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.names import NodeId
 from bitdust_node.membership.roster import Circle
+from bitdust_node.pieces.manifest import SignedManifest
 from bitdust_node.router.router import Router
 from bitdust_node.tasks import Tasks
 from bitdust_node.threads import Workers
@@ -49,6 +50,7 @@ from services.supplying.deposits import Deposit, Deposits, RoleOf
 from services.supplying.gets import Gets
 from services.supplying.leases import Leases
 from services.supplying.ledger import Ledger
+from services.supplying.news import News
 from services.supplying.notices import Notices
 from services.supplying.puts import Puts
 from services.supplying.removal import Removal
@@ -131,6 +133,7 @@ class Keeping:
         self._gets = Gets(store, self.ledger, self.leases, self._deposits, self.transfers, at_store, clock)
         self.scrub = Scrub(store, self.ledger, scrub_rate, self._found_bad, at_store, clock, automats)
         self._notices: Notices | None = None
+        self._news: News | None = None
         self._proofs = Proofs(store, self.ledger, self.leases, self._deposits, self.transfers, at_store, clock)
 
     async def start(self) -> None:
@@ -153,6 +156,8 @@ class Keeping:
         await self.scrub.stop()
         if self._notices is not None:
             await self._notices.stop()
+        if self._news is not None:
+            await self._news.stop()
         await self._tasks.stop()
         self.leases.close()
         await self.ledger.close()
@@ -172,6 +177,7 @@ class Keeping:
         router.serve(PIECE_LIST, self.pieces)
         router.serve(MANIFEST_GET, self.manifest)
         router.serve(MANIFEST_LIST, self.manifests)
+        self._news = News(router, self._clock)
         self._notices = Notices(router, self.ledger, self.leases, self._clock)
         self._notices.start()
 
@@ -209,7 +215,11 @@ class Keeping:
     async def commit(self, customer: NodeId, question: PieceCommit) -> PieceStored:
         deposit = await self._deposits.writable(customer, question.circle)
         self.leases.check(deposit.payer)
-        return await self._puts.commit(deposit, question, self._document_of)
+        stored = await self._puts.commit(deposit, question, self._document_of)
+        if self._news is not None and SignedManifest.parse(question.manifest).manifest.m == 1:
+            # a batch of the catalog, which tells of all else
+            self._news.changed(question.circle, customer)
+        return stored
 
     async def delete(self, customer: NodeId, question: PieceDelete) -> PieceDeleted:
         deposit = await self._deposits.writable(customer, question.circle)
@@ -220,6 +230,8 @@ class Keeping:
 
     async def pieces(self, customer: NodeId, question: PieceListQuestion) -> PieceListAnswer:
         deposit = await self._readable(customer, question.circle)
+        if self._news is not None:
+            self._news.listen(question.circle, customer)
         return PieceListAnswer(await self.ledger.pieces(deposit.key, question.after, question.limit))
 
     async def manifest(self, customer: NodeId, question: VersionName) -> ManifestAnswer:

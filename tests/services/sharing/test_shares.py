@@ -59,6 +59,18 @@ class ShareTest(SharingCase):
         self.assertIn(("stored", anna.id), told)
         self.assertIn(("granted", anna.id), told)
 
+    def test_members_hear_within_seconds(self) -> None:
+        anna, ben, carl = self.people
+        key_id = self.create(ben, carl)
+        self.put(anna, f"{key_id}:first", b"1")
+        self.put(ben, f"{key_id}:second", b"2")
+        self.clock.advance(70)
+        self.put(ben, f"{key_id}:third", b"3")
+        before = self.clock.seconds()
+        for person in (anna, carl):
+            self.until(lambda person=person: len(self.listed(person, key_id)) == 3)
+        self.assertLess(self.clock.seconds() - before, 8)
+
     def test_a_reader_reads_and_does_not_write(self) -> None:
         anna, ben, _ = self.people
         key_id = self.create(ben, role="reader")
