@@ -108,6 +108,14 @@ class CatalogFaults(TestCase):
 
         self.do(go)
 
+    def rename(self, path: str, new: str) -> None:
+        async def go() -> None:
+            item = await self.catalog.find("master", path)
+            assert item is not None
+            await self.catalog.rename(item, new)
+
+        self.do(go)
+
     def tell(self) -> None:
         """A batch is signed, and kept for the suppliers."""
 
@@ -155,7 +163,8 @@ class CatalogFaults(TestCase):
         item = self.run_it(self.catalog.find("master", "c"))
         self.do(lambda: self.catalog.add_version(item, version_of(6), "file", 2, 4))
         self.do(self.catalog.drop_unfinished)
-        self.delete("docs/deep")
+        self.rename("docs/deep", "else/deeper")
+        self.delete("else")
         self.do(lambda: self.catalog.errands.bury(f"{0:064x}", [version_of(1), version_of(5)]))
         stamps = [Stamp(clock, OTHER_LOG) for clock in range(2_000_000_000_000, 2_000_000_000_009)]
         name = "F20261121035410PM"
