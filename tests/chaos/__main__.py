@@ -48,11 +48,11 @@ def virtual(seed: int, folder: Path, steps: int, every: int, say: Callable[[str]
     try:
         play.run(steps, every)
         play.world.close()
-    except AssertionError:
+    except AssertionError as error:
         print("\n".join(play.world.said))
-        print(f"seed {seed}: broken, see {folder}", flush=True)
+        broken(seed, folder, error)
         raise
-    print(f"seed {seed}: {steps} steps in one process, {play.checked} downloads compared, nothing lost", flush=True)
+    print(f"result: seed {seed}, {steps} steps in one process, {play.checked} downloads compared, 0 lost", flush=True)
 
 
 def real(seed: int, folder: Path, minutes: float, every: int, say: Callable[[str], object]) -> None:
@@ -60,13 +60,17 @@ def real(seed: int, folder: Path, minutes: float, every: int, say: Callable[[str
     try:
         play.open(suppliers_number=4)
         play.run(minutes * 60, every)
-    except AssertionError:
-        print(f"seed {seed}: broken, see {folder}", flush=True)
+    except AssertionError as error:
+        broken(seed, folder, error)
         raise
     finally:
         play.close()
-    told = f"{play.taken} steps on {len(play.network.nodes)} processes, {play.checked} downloads compared"
-    print(f"seed {seed}: {told}, nothing lost", flush=True)
+    told = f"{play.taken} steps on {len(play.network.nodes)} processes, {minutes:g} minutes"
+    print(f"result: seed {seed}, {told}, {play.checked} downloads compared, 0 lost", flush=True)
+
+
+def broken(seed: int, folder: Path, error: AssertionError) -> None:
+    print(f"result: seed {seed}, BROKEN: {error}; all is left in {folder}", flush=True)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,8 @@ class Promises:
         self.blamed: dict[tuple[str, str, int], str] = {}
         self.doubtful: set[str] = set()
         self.deleted: set[str] = set()
+        #: Path ids before and after each renaming, in order.
+        self._renamed: list[tuple[str, str]] = []
 
     def hear(self, event: Event) -> None:
         if event.event_id not in ("backup-done", "restore-failed") or event.data is None:
@@ -53,10 +55,31 @@ class Promises:
         """The customer was told that an item is deleted, with all below it."""
         self.deleted.add(path_id)
 
+    def rename(self, old: str, new: str, old_id: str, new_id: str) -> None:
+        """An item has another path and path id, and so has all below it."""
+        if old_id != new_id:
+            self._renamed.append((old_id, new_id))
+        for path in [path for path in self.sources if _is_below(path, old)]:
+            self.sources[new + path[len(old) :]].extend(self.sources[path])
+
+    def _follow(self) -> None:
+        """What was heard of by a path id that is another one now."""
+
+        def now(path_id: str) -> str:
+            for old, new in self._renamed:
+                if _is_below(path_id, old):
+                    path_id = new + path_id[len(old) :]
+            return path_id
+
+        self.reported = {(now(path_id), name): source for (path_id, name), source in self.reported.items()}
+        self.blamed = {(now(path_id), *rest): idurl for (path_id, *rest), idurl in self.blamed.items()}  # type: ignore[misc]
+        self.doubtful = {now(path_id) for path_id in self.doubtful}
+
     def settle(self) -> list[Stored]:
         """
         Compare with the catalog and answer its versions; raises `AssertionError` for what is missing or too much.
         """
+        self._follow()
         there = path_ids_of(self.customer)
         gone = {path_id for path_id in self.deleted | self.doubtful if path_id not in there}
         came_back = self.deleted & there
@@ -81,6 +104,7 @@ class Promises:
         self.deleted.clear()
         self.doubtful.clear()
         self.blamed.clear()
+        self._renamed.clear()
 
     def check(self, version: Stored, found: Path) -> Path:
         """
@@ -91,6 +115,10 @@ class Promises:
         same = [one for one in wanted if differences(one, found) == []]
         assert same, f"{self.customer.name}: {version.path} {version.name} came back different"
         return same[0]
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
 
 
 def _time(name: str) -> tuple[str, str, str, int]:

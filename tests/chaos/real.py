@@ -7,8 +7,10 @@ from __future__ import annotations
 import random
 import shutil
 import signal
+import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +19,25 @@ from bitdust_node.cli.devnet.devnet import Devnet
 from bitdust_node.cli.devnet.nodes import DevnetNode
 from bitdust_node.errors import BitDustError
 from bitdust_node.identity.document import Document
-from tests.chaos.books import Kept, good_pieces, harm, kept_by, readable, tolerable, tombstones_of, versions_of
+from tests.chaos.books import (
+    Kept,
+    files_of,
+    good_pieces,
+    harm,
+    kept_by,
+    readable,
+    tolerable,
+    tombstones_of,
+    versions_of,
+)
 from tests.chaos.promises import Promises
 
 PATHS = ("a", "b", "docs/c", "docs/d")
 SIZES = (0, 5_000, 300_000, 3_000_000, 12_000_000)
+#: How many suppliers a customer may want; the option.
+NUMBERS, NUMBER = (2, 4, 7), "services/customer/suppliers-number"
+#: Part of the quiet points at which a machine is lost, and seconds after which suppliers have all of its catalog.
+RECOVERIES, VAULT = 0.2, 8.0
 #: Seconds in which everything must have come to rest, and for one download.
 REST, DOWNLOAD = 240.0, 120.0
 
@@ -80,7 +96,7 @@ class RealPlay:
             self._disks[node_id] = Disk(node.name, Path(node.base))
         for node in network.of_role("customer"):
             self._promises[node.name] = Promises(Disk(node.name, Path(node.base)))
-            self._call(node, "config_set", key="services/customer/suppliers-number", value=str(suppliers_number))
+            self._call(node, "config_set", key=NUMBER, value=str(suppliers_number))
             network.await_hired(node)
 
     def close(self) -> None:
@@ -101,6 +117,7 @@ class RealPlay:
             *(self.spoil,) * 3,
             *(self.fill_disk,) * 1,
             *(self.replace,) * 1,
+            *(self.change_number,) * 1,
         )
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -189,6 +206,12 @@ class RealPlay:
         self._call(node, "supplier_change", position=position)
         return f"{node.name} replaces supplier {position}"
 
+    def change_number(self) -> str:
+        node = self._customer()
+        number = self.dice.choice([one for one in NUMBERS if one < len(self._suppliers)])
+        self._call(node, "config_set", key=NUMBER, value=str(number))
+        return f"{node.name} wants {number} suppliers"
+
     # quiet points
 
     def quiet(self) -> None:
@@ -204,15 +227,25 @@ class RealPlay:
         for thread in self._waiting:
             thread.join(REST)
         self._waiting.clear()
+        self._rest()
+        for node in self.network.of_role("customer"):
+            self._read_all(node)
+        if self.dice.random() < RECOVERIES:
+            self._recover(self._customer())
+        self._tell(f"quiet, {self.checked} downloads compared")
+
+    def _rest(self) -> None:
         end = time.monotonic() + REST
         while unrest := self._unrest():
             if time.monotonic() > end:
                 raise AssertionError(f"after {REST:g} s: {unrest}")
             time.sleep(0.2)
-        for node in self.network.of_role("customer"):
-            for version in self._promises[node.name].settle():
-                if version.kind == "pack":
-                    continue
+
+    def _read_all(self, node: DevnetNode) -> None:
+        """Download all that is in the catalog of a customer, and compare."""
+        promises = self._promises[node.name]
+        for version in promises.settle():
+            if version.kind != "pack":
                 target = self._folder / "came" / f"{node.name}-{version.path_id.replace('/', '-')}-{version.name}"
                 told = node.client.result(
                     "file_download_start",
@@ -221,10 +254,36 @@ class RealPlay:
                     destination_path=str(target),
                     wait_result=True,
                 )
-                self._promises[node.name].check(version, Path(told["local_path"]))
+                source = promises.check(version, Path(told["local_path"]))
+                promises.reported[version.path_id, version.name] = source
                 shutil.rmtree(target)
                 self.checked += 1
-        self._tell(f"quiet, {self.checked} downloads compared")
+
+    def _recover(self, node: DevnetNode) -> None:
+        """The machine of a customer is gone, and all on it but the key and what its user had set."""
+        time.sleep(VAULT)
+        promises, base = self._promises[node.name], Path(node.base)
+        before = _paths(promises.customer)
+        key = self._folder / f"{node.name}-{self.taken}.key"
+        node.client.result("identity_backup", 30, destination_filepath=str(key))
+        self.network.kill(node.name)
+        for path in base.iterdir():
+            if path.name != "config":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        # no service waits for a customer without an identity
+        global_id, node.global_id = node.global_id, ""
+        self.network.revive(node.name)
+        node.global_id = global_id
+        node.client.result("identity_recover", REST, private_key_source=key.read_text(), join_network=True)
+        promises.begin_again()
+        end = time.monotonic() + REST
+        while (found := _paths(promises.customer)) != before:
+            if time.monotonic() > end:
+                raise AssertionError(f"{node.name} recovered {found}, had {before}")
+            time.sleep(0.5)
+        self._rest()
+        self._read_all(node)
+        self._tell(f"{node.name} recovered")
 
     def _unrest(self) -> str:
         good = good_pieces(self._disks)
@@ -281,3 +340,11 @@ class RealPlay:
 
     def _tell(self, text: str) -> None:
         self.say(f"{self.taken:5} {time.monotonic() - self._begun:8.1f} s  {text}")
+
+
+def _paths(customer: Disk) -> Counter[str]:
+    """How many versions there are of each path."""
+    try:
+        return Counter(version.path for version in files_of(customer))
+    except sqlite3.OperationalError:
+        return Counter()  # its tables are just being made

@@ -15,7 +15,7 @@ from services.backups import Backups
 from services.employer import Employer
 from services.restores import Restores
 from services.supplier import Supplier
-from tests.chaos.books import Kept, Pieces, good_pieces, harm, kept_by, tolerable, versions_of
+from tests.chaos.books import Kept, Pieces, files_of, good_pieces, harm, kept_by, tolerable, versions_of
 from tests.chaos.process import Process
 from tests.chaos.promises import Promises
 from tests.chaos.world import World
@@ -23,6 +23,8 @@ from tests.chaos.world import World
 #: Paths of the catalogs. What begins with "tree" is uploaded as a folder.
 FILES = ("a", "b", "docs/c", "docs/d", "docs/deep/e")
 TREES = ("tree-1", "tree-2")
+#: Paths that come only by renaming, beside those above.
+RENAMED = ("docs/renamed", "else", "else/f", "else/deep/g", "tree-3")
 #: More files that are small.
 SMALL = tuple(f"small/{at}" for at in range(12))
 #: Bytes of a source, and how often.
@@ -54,6 +56,7 @@ class Steps:
             (self.upload_many, 4),
             (self.download, 5),
             (self.delete, 2),
+            (self.rename, 2),
             (self.cancel, 0.5),
             (self.kill_supplier, 3),
             (self.kill_customer, 2),
@@ -162,6 +165,30 @@ class Steps:
 
         self.world.act(go())
         return f"{customer.name} deletes {remote}"
+
+    def rename(self) -> str:
+        """A transaction of the catalog, waited for: whoever knows of it knows where everything is now."""
+        customer = self._customer()
+        promises = self.promises[customer.name]
+        there = sorted({version.path for version in files_of(customer)} | {"docs", "docs/deep"})
+        old, new = self.dice.choice(there), self.dice.choice((*FILES, *RENAMED))
+        if not customer.alive or id(customer.clock) in self._deleting:
+            return "no rename"
+
+        async def go() -> tuple[str, str] | None:
+            try:
+                item = await customer.catalog.find("master", old)
+                if item is None:
+                    return None
+                answer = await customer.get(BackupDb).file_rename(old, new)
+            except BitDustError:
+                return None  # something is there already, or the disk is full
+            return item.path_id, answer.result["path_id"].rpartition(":")[2]
+
+        if (ids := self.world.run(go())) is None:
+            return f"{customer.name} renames {old} to {new} in vain"
+        promises.rename(old, new, *ids)
+        return f"{customer.name} renames {old} to {new}"
 
     def cancel(self) -> str:
         customer = self._customer()
