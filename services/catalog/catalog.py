@@ -22,7 +22,7 @@ from services.catalog.dropping import drop, outdated
 from services.catalog.editing import SCOPE, below, delete_item, make_item, rename_item
 from services.catalog.errands import Errands
 from services.catalog.journal import Journal, note_drops, note_put, note_store
-from services.catalog.operations import Store, unpack
+from services.catalog.operations import Pack, Store, unpack
 from services.catalog.packs import Packs
 from services.catalog.questions import Questions
 from services.catalog.renewals import Renewals
@@ -288,7 +288,7 @@ class Catalog(Questions):
         done = await self.journal.merge(read)
         await self.open()
         self.errands.tell()
-        stores = [one for one in map(unpack, read.batch.operations) if isinstance(one, Store)]
+        stores = [one for one in map(unpack, read.batch.operations) if isinstance(one, Store | Pack)]
         self.changes.tell(Change(versions=[one.version for one in stores]))
         return done
 
