@@ -17,10 +17,7 @@ from bitdust_node.identity.me import Me
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-TRUSTED = {"trusted_user_id": ("trusted_global_id", "trusted_idurl", "trusted_id")}
-CHOSEN = {"only_active": ("active",), "include_mine": ("mine",), "include_granted": ("granted",)}
 
-SHARES = "shared_data"
 DEVICES = "web_socket_communicator"
 WALLET = "bismuth_wallet"
 
@@ -84,42 +81,6 @@ class LaterApi:
     def network_disconnect(self) -> None:
         """Leave the present network."""
         raise Unavailable("this version of the node knows one network only; service_stop of network goes offline")
-
-    # --- shares ---
-
-    @later(SHARES, "GET", "/share/list/v1", "GET /sh/l", accept=CHOSEN)
-    def shares_list(self, only_active: bool = False, include_mine: bool = True, include_granted: bool = True) -> None:
-        """List the known shared locations, own and received."""
-
-    @later(SHARES, "GET", "/share/info/v1")
-    def share_info(self, key_id: str) -> None:
-        """Show one shared location."""
-
-    @later(SHARES, "POST", "/share/create/v1", "POST /sh/c")
-    def share_create(
-        self, owner_id: str | None = None, key_size: int | None = None, label: str = "", active: bool = True
-    ) -> None:
-        """Create a new shared location."""
-
-    @later(SHARES, "DELETE", "/share/delete/v1", "DELETE /sh/d")
-    def share_delete(self, key_id: str) -> None:
-        """Close a share and erase its key."""
-
-    @later(SHARES, "PUT", "/share/grant/v1", "PUT /sh/g", accept=TRUSTED)
-    def share_grant(self, key_id: str, trusted_user_id: str, timeout: int = 30, publish_events: bool = True) -> None:
-        """Give another user access to a share."""
-
-    @later(SHARES, "PUT", "/share/open/v1", "POST /share/open/v1", "POST /sh/o")
-    def share_open(self, key_id: str, publish_events: bool = False) -> None:
-        """Connect a share to its suppliers."""
-
-    @later(SHARES, "PUT", "/share/close/v1", "DELETE /share/close/v1", "DELETE /sh/cl")
-    def share_close(self, key_id: str) -> None:
-        """Disconnect a share."""
-
-    @later(SHARES, "GET", "/share/history/v1", "GET /sh/h")
-    def share_history(self) -> None:
-        """Tell who changed what in the shares, and when."""
 
     # --- devices ---
 

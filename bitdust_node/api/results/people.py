@@ -242,3 +242,20 @@ class Share(TypedDict):
     index: NotRequired[int | None]
     id: NotRequired[str | None]
     name: NotRequired[str | None]
+
+
+class ShareWithMembers(Share):
+    """Who belongs to the share, as far as that is known."""
+
+    members: list[GroupMember]
+
+
+class Deed(TypedDict):
+    """What somebody did in a share. `remote_path` is empty if it is about a member, who is in `detail`."""
+
+    key_id: str
+    time: int
+    user_id: str
+    action: str
+    remote_path: str
+    detail: str

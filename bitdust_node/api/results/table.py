@@ -88,6 +88,8 @@ RESULTS: Mapping[str, Any] = MappingProxyType(
         "share_close": people.Share,
         "share_create": people.Key,
         "share_delete": people.Share,
+        "share_history": list[people.Deed],
+        "share_info": people.ShareWithMembers,
         "share_open": people.Share,
         "shares_list": list[people.Share],
         "space_consumed": storage.SpaceConsumed,
