@@ -24,6 +24,7 @@ class Input(StrEnum):
     REMEMBER_LAPSED = "REMEMBER_LAPSED"
     SILENT = "SILENT"
     CANCEL = "CANCEL"
+    EXPIRE = "EXPIRE"
 
 
 class Actions(Protocol):
@@ -47,6 +48,9 @@ class Actions(Protocol):
     def report_ended(self) -> None:
         """A customer has left or fallen silent."""
 
+    def report_removed(self) -> None:
+        """What was kept under a lapsed lease was removed, as the grace time is over or the space is needed."""
+
     def forget(self) -> None:
         """The lease is over: drop it from the list."""
 
@@ -67,5 +71,7 @@ LEASE = Automat(
         Row(State.LAPSED, Input.GRANT, State.ACTIVE, Actions.report_renewed),
         Row(State.LAPSED, Input.DENY, State.LAPSED, Actions.report_not_renewed),
         Row(State.LAPSED, Input.CANCEL, State.ENDED, Actions.forget),
+        # there is no such row for an active lease: what is leased is never removed
+        Row(State.LAPSED, Input.EXPIRE, State.ENDED, Actions.report_removed, Actions.forget),
     ),
 )

@@ -28,19 +28,17 @@ from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
 from bitdust_node.waiting import shielded
 from bitdust_node.wire.command import Nothing
-from bitdust_node.wire.storage import LEASE_ENDED, LEASE_NOTICE, LeaseAnswer, LeaseNotice
+from bitdust_node.wire.storage import LEASE_ENDED, LeaseAnswer
 from services.catalog.catalog import Catalog
 from services.hiring.family import Families
 from services.hiring.link import SupplierLink, Wanted
 from services.hiring.parting import Partings
+from services.hiring.reminders import Reminders
 from services.hiring.suppliers import Hired, SupplierTable
 from services.people.contact_list import ContactList
 from services.supplying.report import size_text
 
 Callback = Callable[[], object]
-
-#: Seconds for which reminders of a supplier are not heeded, after one.
-REMINDED_AGAIN = 600.0
 
 
 class Customer(Service):
@@ -80,8 +78,7 @@ class Customer(Service):
         self._undo: list[Callable[[], object]] = []
         #: The links by position.
         self.links: dict[int, SupplierLink] = {}
-        # when suppliers have reminded of their leases, the last time that was heeded
-        self._reminders: dict[NodeId, float] = {}
+        self._reminders = Reminders(router, self.link_of, events, clock)
         #: Suppliers that have ended the lease themselves since the start.
         self.refusers: set[NodeId] = set()
 
@@ -182,14 +179,14 @@ class Customer(Service):
             self._add(one).connect()
         self._tell()
         self._router.serve(LEASE_ENDED, self._ended)
-        self._router.serve(LEASE_NOTICE, self._reminded)
+        self._reminders.start()
 
     async def stop(self) -> None:
         for undo in self._undo:
             undo()
         self._undo = []
         self._router.withdraw(LEASE_ENDED)
-        self._router.withdraw(LEASE_NOTICE)
+        self._reminders.stop()
         # what is being changed is changed, and nothing more is
         await self._turn.acquire()
         await self._partings.stop()
@@ -217,17 +214,6 @@ class Customer(Service):
             for catalog in self._catalogs():
                 await catalog.departures.lose(supplier)
             await self.dismiss(link.hired.position)
-        return Nothing()
-
-    async def _reminded(self, supplier: NodeId, question: LeaseNotice) -> Nothing:
-        """A lease is about to lapse: it is asked for again, which also says that this node lives."""
-        link = self.link_of(supplier)
-        now = self._clock.seconds()
-        if link is not None and now - self._reminders.get(supplier, -REMINDED_AGAIN) >= REMINDED_AGAIN:
-            self._reminders[supplier] = now
-            data = {"supplier_idurl": link.hired.idurl, "expires": question.expires}
-            self._events.publish("supplier-lease-lapsing", data)
-            link.renew()
         return Nothing()
 
     async def counters(self) -> Mapping[str, Mapping[str, Any]]:
@@ -331,9 +317,8 @@ class Customer(Service):
         """
         How much of the space requested from suppliers is in use.
         """
-        suppliers = self.wanted.suppliers
+        suppliers, per_supplier = self.wanted.suppliers, self.wanted.needed
         _k, m = SCHEMES[suppliers]
-        per_supplier = self.wanted.needed
         stored: Counter[str] = Counter()
         for catalog in self._catalogs():
             stored.update(await catalog.stored_bytes())
@@ -411,17 +396,5 @@ class Customer(Service):
                 "contact_status": "online" if contact == "CONNECTED" else "offline",
             }
         if verbose:
-            told["contract"] = self._contract(link)
+            told["contract"] = link.contract(self.wanted.suppliers) if link is not None else None
         return told
-
-    def _contract(self, link: SupplierLink | None) -> dict[str, Any] | None:
-        if link is None:
-            return None
-        suppliers = self.wanted.suppliers
-        return {
-            "started": link.hired.hired,
-            "complete_after": link.hired.expires,
-            "allocated_bytes": link.hired.granted,
-            "ecc_position": link.hired.position,
-            "ecc_map": ecc_map(suppliers),
-        }

@@ -113,6 +113,7 @@ class Supplier(Service):
             self._role_of,
             lambda: self._config.bytes("services/supplier/scrub-rate"),
             self._store_workers,
+            lambda: self._config.number("services/supplier/lapsed-days"),
         )
         await self.keeping.start()
         await self._rejections.load()
@@ -177,9 +178,14 @@ class Supplier(Service):
 
     async def patrol(self) -> int:
         """
-        Let the leases lapse of customers that were silent for too long; how many did.
+        Let the leases lapse of customers that were silent for too long; how many did. What is kept under leases that
+        have lapsed long ago is removed.
         """
-        return await self.keeping.leases.patrol() if self.keeping is not None else 0
+        if self.keeping is None:
+            return 0
+        lapsed = await self.keeping.leases.patrol()
+        await self.keeping.clear_lapsed()
+        return lapsed
 
     async def ping(self, customer: NodeId) -> None:
         """

@@ -128,6 +128,8 @@ _STORAGE = (
     _other("services/supplier-contracts/duration-raise-factor", Kind.NON_ZERO_FLOAT, 2.0, "duration factor"),
     _some("services/supplier-contracts/initial-duration-hours", 6, "first duration"),
     _space("services/supplier/donated-space", "8 GB", "donated space", "Disk space given to customers."),
+    _count("services/supplier/lapsed-days", 90, "days of grace",
+           "Days for which pieces are kept after their lease has lapsed; 0: until the space is needed."),
     _line("services/supplier/s3-access-key", "S3 access key", "Access key of the object store."),
     _line("services/supplier/s3-bucket", "S3 bucket", "Bucket that pieces of customers are kept in; it must exist."),
     _line("services/supplier/s3-endpoint", "S3 endpoint", "https://host:port of the object store; empty: AWS."),

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from twisted.logger import Logger
 
@@ -16,6 +17,7 @@ from bitdust_node.clock import Clock, DelayedCall
 from bitdust_node.errors import BitDustError, Full, NotFound, NotServed, Refused
 from bitdust_node.identity.names import NodeId, global_id_of
 from bitdust_node.identity.resolver import Resolver
+from bitdust_node.pieces.layout import ecc_map
 from bitdust_node.router.router import Router
 from bitdust_node.tasks import Tasks
 from bitdust_node.wire.storage import LEASE_REQUEST, LeaseAnswer, LeaseQuestion
@@ -78,6 +80,18 @@ class SupplierLink:
     @property
     def connected(self) -> bool:
         return self.machine.state is State.CONNECTED
+
+    def contract(self, suppliers: int) -> dict[str, Any]:
+        """
+        What was agreed, as the API shows it. suppliers: how many there are.
+        """
+        return {
+            "started": self.hired.hired,
+            "complete_after": self.hired.expires,
+            "allocated_bytes": self.hired.granted,
+            "ecc_position": self.hired.position,
+            "ecc_map": ecc_map(suppliers),
+        }
 
     def connect(self) -> None:
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
 from automats.registry import Automats
@@ -20,6 +21,7 @@ from bitdust_node.pieces.manifest import SignedManifest
 from bitdust_node.router.router import Router
 from bitdust_node.tasks import Tasks
 from bitdust_node.threads import Workers
+from bitdust_node.waiting import shielded
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.storage import (
     LEASE_CANCEL,
@@ -33,6 +35,8 @@ from bitdust_node.wire.storage import (
     PIECE_GET,
     PIECE_LIST,
     PIECE_PUT,
+    LeaseAnswer,
+    LeaseQuestion,
     LeaseState,
     ManifestAnswer,
     ManifestListAnswer,
@@ -48,7 +52,7 @@ from bitdust_node.wire.storage import (
 from services.supplying.audits import Proofs
 from services.supplying.deposits import Deposit, Deposits, RoleOf
 from services.supplying.gets import Gets
-from services.supplying.leases import Leases
+from services.supplying.leases import DAY, Lease, Leases
 from services.supplying.ledger import Ledger
 from services.supplying.news import News
 from services.supplying.notices import Notices
@@ -61,6 +65,9 @@ from services.supplying.transfers import Transfers
 
 #: Seconds after which objects that the store could not remove are tried again.
 AGAIN = 300.0
+
+#: Seconds for which pieces are kept at least after their lease has lapsed, even if the space is needed.
+SHORTEST_GRACE = 7 * DAY
 
 COMMANDS = (
     LEASE_REQUEST,
@@ -84,7 +91,7 @@ class Keeping:
     document_of: the identity of a peer. donated: bytes for all customers. idle_days: silence before a lease lapses.
     role_of: what a peer may do in a share of a customer. scrub_rate: bytes a second that are read of what is kept,
     to see whether it is still what it was; 0 is none. store_workers: for what is asked of the store, if that may take
-    long.
+    long. lapsed_days: for which pieces are kept after their lease has lapsed; 0 is until the space is needed.
     """
 
     log = Logger()
@@ -103,6 +110,7 @@ class Keeping:
         role_of: RoleOf | None = None,
         scrub_rate: Callable[[], int] = lambda: 0,
         store_workers: Workers | None = None,
+        lapsed_days: Callable[[], int] = lambda: 0,
     ) -> None:
         self.store = store
         self.space = Space(donated)
@@ -134,6 +142,9 @@ class Keeping:
         self.scrub = Scrub(store, self.ledger, scrub_rate, self._found_bad, at_store, clock, automats)
         self._notices: Notices | None = None
         self._news: News | None = None
+        self._lapsed_days = lapsed_days
+        # one at a time: else two customers who need the same space would clear twice as much
+        self._clearing = DeferredLock()
         self._proofs = Proofs(store, self.ledger, self.leases, self._deposits, self.transfers, at_store, clock)
 
     async def start(self) -> None:
@@ -166,7 +177,7 @@ class Keeping:
         """
         Answer to everybody; what each may do depends on who he is. welcome: who may have a lease, else all.
         """
-        router.serve(LEASE_REQUEST, self.leases.request, welcome)
+        router.serve(LEASE_REQUEST, self.request_lease, welcome)
         router.serve(LEASE_CANCEL, self.cancel_lease)
         router.serve(LEASE_INFO, self.lease_info)
         router.serve_stream(PIECE_PUT, self._puts.take)
@@ -180,10 +191,48 @@ class Keeping:
         self._news = News(router, self._clock)
         self._notices = Notices(router, self.ledger, self.leases, self._clock)
         self._notices.start()
+        self.leases.lapsing.append(self._notices.remind_soon)
 
     def withdraw(self, router: Router) -> None:
         for command in COMMANDS:
             router.withdraw(command)
+
+    async def request_lease(self, customer: NodeId, question: LeaseQuestion) -> LeaseAnswer:
+        """
+        A lease, for which what is left of others may have to go: see `make_room`.
+        """
+        if self.space.missing(customer, question.needed):
+            await shielded(self._clearing.run(self._make_room, customer, question.needed))
+        return await self.leases.request(customer, question)
+
+    async def clear_lapsed(self) -> None:
+        """
+        Remove what is kept under leases that have lapsed too long ago.
+        """
+        days = self._lapsed_days()
+        for lease in self.leases.lapsed_since(days * DAY) if days else []:
+            await self._expire(lease)
+
+    async def _make_room(self, customer: NodeId, needed: int) -> None:
+        """Remove what is kept under leases that lapsed a while ago, oldest first; nothing if that would not do."""
+        missing = self.space.missing(customer, needed)
+        lapsed = [lease for lease in self.leases.lapsed_since(SHORTEST_GRACE) if lease.customer != customer]
+        if missing > sum(self.space.account(lease.customer).used for lease in lapsed):
+            return
+        for lease in lapsed:
+            if not self.space.missing(customer, needed):
+                return
+            await self._expire(lease)
+
+    async def _expire(self, lease: Lease) -> None:
+        freed = await self.leases.expire(lease.customer, lambda: self._remove_all(lease.customer))
+        if freed:
+            self.log.warn(
+                "removed {freed} bytes of {customer}: the lease has lapsed {days} days ago",
+                freed=freed,
+                customer=lease.idurl,
+                days=int(self._clock.seconds() - lease.lapsed_at) // DAY,
+            )
 
     async def cancel_lease(self, customer: NodeId, question: Nothing) -> Nothing:
         await self.end(customer)

@@ -4,7 +4,8 @@ The leases of all customers: asked for, renewed, fallen silent, cancelled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from twisted.internet.defer import DeferredLock
@@ -26,6 +27,8 @@ DAY = 86400
 
 #: Customers of one supplier; more are refused.
 LEASES_LIMIT = 10_000
+#: Parts of the idle time after which a silent customer is reminded.
+NOTICES = (3 / 4, 15 / 16)
 
 
 class Lease:
@@ -41,6 +44,8 @@ class Lease:
         self.suppliers = 1
         self.created = created
         self.seen = created
+        #: When it has lapsed, 0 while it has not; notices given since the customer was heard of; bytes removed.
+        self.lapsed_at = self.noticed = self.removed = 0
         self.machine = Machine(LEASE, self, clock=leases.clock, id=f"lease_{customer[:16]}", automats=leases.automats)
 
     @property
@@ -48,15 +53,17 @@ class Lease:
         return self.machine.state is State.ACTIVE
 
     @property
+    def lapsed(self) -> bool:
+        return self.machine.state is State.LAPSED
+
+    @property
     def granted(self) -> int:
         return self._leases.space.account(self.customer).granted
 
     @property
     def row(self) -> LeaseRow:
-        lapsed = self.machine.state is State.LAPSED
-        return LeaseRow(
-            self.customer, self.idurl, self.granted, self.position, self.suppliers, lapsed, self.seen, self.created
-        )
+        agreed = (self.customer, self.idurl, self.granted, self.position, self.suppliers)
+        return LeaseRow(*agreed, self.lapsed, self.seen, self.created, self.lapsed_at, self.noticed)
 
     def report_new(self) -> None:
         self._leases.events.publish("new-customer-accepted", self._agreement())
@@ -78,6 +85,10 @@ class Lease:
         self._leases.events.publish("existing-customer-terminated", data)
         for forget in self._leases.ended:
             forget(self.customer)
+
+    def report_removed(self) -> None:
+        data = {"idurl": self.idurl, "bytes": self.removed, "lapsed": self.lapsed_at}
+        self._leases.events.publish("customer-pieces-removed", data)
 
     def forget(self) -> None:
         self._leases.forget(self)
@@ -129,6 +140,8 @@ class Leases:
         self._leases: dict[NodeId, Lease] = {}
         #: Called with each customer whose lease was ended, by the other books that keep something for him.
         self.ended: list[Callable[[NodeId], object]] = []
+        #: Called with each lease that is about to lapse.
+        self.lapsing: list[Callable[[Lease], object]] = []
         # one change at a time: what is promised in memory and what is in the ledger never part
         self._turn = DeferredLock()
 
@@ -147,6 +160,9 @@ class Leases:
         for row in await self._ledger.leases():
             lease = self._add(row.customer, row.idurl, row.created)
             lease.position, lease.suppliers, lease.seen = row.position, row.suppliers, row.seen
+            # written by an older program: the grace time begins now
+            lease.lapsed_at = row.lapsed_at or (int(self.clock.seconds()) if row.lapsed else 0)
+            lease.noticed = row.noticed
             self.space.load(row.customer, 0 if row.lapsed else row.granted, used.pop(row.customer, 0))
             lease.machine.feed(Input.REMEMBER_LAPSED if row.lapsed else Input.REMEMBER)
         for customer, size in used.items():
@@ -172,9 +188,35 @@ class Leases:
 
     async def patrol(self) -> int:
         """
-        Note who was heard of, and let the leases lapse of those who were not for too long; how many did.
+        Note who was heard of, let the leases lapse of those who were not for too long, and remind those whose leases
+        will soon; how many lapsed.
         """
         return await shielded(self._turn.run(self._patrol))
+
+    async def expire(self, customer: NodeId, remove: Callable[[], Awaitable[int]]) -> int:
+        """
+        End a lapsed lease, and remove what is kept under it; how many bytes that were. Nothing happens to a lease that
+        was renewed meanwhile, and none is renewed before the removal has ended.
+        """
+        return await shielded(self._turn.run(self._expire, customer, remove))
+
+    def lapsed_since(self, seconds: float) -> list[Lease]:
+        """
+        The leases that have lapsed so long ago or longer, the first of them first.
+        """
+        latest = self.clock.seconds() - seconds
+        lapsed = [lease for lease in self._leases.values() if lease.lapsed and lease.lapsed_at <= latest]
+        return sorted(lapsed, key=lambda lease: lease.lapsed_at)
+
+    async def _expire(self, customer: NodeId, remove: Callable[[], Awaitable[int]]) -> int:
+        lease = self._leases.get(customer)
+        if lease is None or not lease.lapsed:
+            return 0
+        # the pieces first: a crash leaves a lapsed lease with fewer of them
+        lease.removed = await remove()
+        await self._ledger.end_lease(customer)
+        lease.machine.feed(Input.EXPIRE)
+        return lease.removed
 
     async def _request(self, customer: NodeId, question: LeaseQuestion) -> LeaseAnswer:
         now = int(self.clock.seconds())
@@ -194,6 +236,7 @@ class Leases:
             self.space.set_granted(customer, before)
             lease.machine.feed(Input.DENY)
             raise
+        lease.lapsed_at = lease.noticed = 0
         lease.machine.feed(Input.GRANT)
         return LeaseAnswer(question.needed, self.expires(lease))
 
@@ -221,7 +264,7 @@ class Leases:
         """
         lease = self._leases.get(customer)
         if lease is not None:
-            lease.seen = int(self.clock.seconds())
+            lease.seen, lease.noticed = int(self.clock.seconds()), 0
 
     def check(self, customer: NodeId) -> None:
         """
@@ -252,9 +295,21 @@ class Leases:
             lease for lease in self._leases.values() if lease.active and self._idle_days() and self.expires(lease) < now
         ]
         for lease in silent:
+            lease.lapsed_at = int(now)
             lease.machine.feed(Input.SILENT)
+        for lease in self._leases.values():
+            self._remind(lease)
         await self._ledger.save_leases([lease.row for lease in self._leases.values()])
         return len(silent)
+
+    def _remind(self, lease: Lease) -> None:
+        silence, limit = self.clock.seconds() - lease.seen, self._idle_days() * DAY
+        due = sum(silence >= part * limit for part in NOTICES) if limit and lease.active else 0
+        if due > lease.noticed:
+            lease.noticed = due
+            self.events.publish("customer-lease-lapsing", {"idurl": lease.idurl, "expires": self.expires(lease)})
+            for remind in self.lapsing:
+                remind(lease)
 
     def forget(self, lease: Lease) -> None:
         if self._leases.get(lease.customer) is lease:
@@ -266,5 +321,4 @@ class Leases:
         return lease
 
     def _in_force(self, lease: Lease) -> LeaseRow:
-        row = lease.row
-        return LeaseRow(row.customer, row.idurl, row.granted, row.position, row.suppliers, False, row.seen, row.created)
+        return replace(lease.row, lapsed=False, lapsed_at=0, noticed=0)

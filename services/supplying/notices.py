@@ -65,6 +65,12 @@ class Notices:
         there = [owner for owner in owners if self._router.contacts.is_online(owner)]
         await all_of(map(self._tell_bad, there), limit=LANES)
 
+    def remind_soon(self, lease: Lease) -> None:
+        """
+        A lease is about to lapse.
+        """
+        self._tasks.spawn("remind a customer", self.remind(lease))
+
     async def remind(self, lease: Lease) -> None:
         """
         Tell a customer that his lease is about to lapse; he need not be there.

@@ -81,15 +81,24 @@ class Space:
         """
         self._move(customer, used=size)
 
+    def missing(self, customer: NodeId, needed: int) -> int:
+        """
+        Bytes that others would have to leave before so many could be promised; 0 if `grant` succeeds.
+        """
+        account = self.account(customer)
+        if needed <= account.granted:
+            return 0
+        others = self.claimed - account.claimed
+        return max(0, others + max(needed, account.used + account.reserved) - self.donated)
+
     def grant(self, customer: NodeId, needed: int) -> int:
         """
         Promise so many bytes in total and answer what was promised before. `Full` when they are not there; what a
         customer has already is always promised again, also when less is donated now.
         """
         account = self.account(customer)
-        others = self.claimed - account.claimed
-        if needed > account.granted and others + max(needed, account.used + account.reserved) > self.donated:
-            left = max(0, self.donated - others)
+        if self.missing(customer, needed):
+            left = max(0, self.donated - self.claimed + account.claimed)
             raise Full(f"{needed} bytes are wanted, {left} of the donated {self.donated} are left")
         before = account.granted
         self._accounts[customer] = account

@@ -73,6 +73,7 @@ class Grid:
         self.donated = donated
         self.idle_days = 14
         self.scrub_rate = 0
+        self.lapsed_days = 0
         (folder / "pieces").mkdir(parents=True, exist_ok=True)
         self.store: Any = store or LocalFolder(folder / "pieces", margin=0)
         self.test = test
@@ -104,6 +105,7 @@ class Grid:
             node.automats,
             self._role,
             lambda: self.scrub_rate,
+            lapsed_days=lambda: self.lapsed_days,
         )
         await self.keeping.start()
         self.keeping.serve(node.router)
