@@ -44,7 +44,8 @@ class LaterTests(TestCase):
 
     async def test_which_service(self) -> None:
         for name, service in (
-            ("share_history", "service_shared_data"),
+            ("devices_list", "service_web_socket_communicator"),
+            ("network_stun", "service_udp_transport"),
         ):
             self.assertEqual(await self.error(name), f"{service}() is not started")
 
@@ -54,7 +55,6 @@ class LaterTests(TestCase):
         self.assertEqual(await self.error("identity_rotate"), "local identity is not ready")
 
     async def test_arguments_are_checked(self) -> None:
-        for wrong in ({}, {"key_id": "k", "unheard": 1}):
+        for wrong in ({}, {"name": "phone", "unheard": 1}):
             with self.assertRaises(ArgumentError):
-                await self.registry.call("share_open", wrong)
-        await self.error("share_grant", trusted_idurl="http://a/b.xml")
+                await self.registry.call("device_start", wrong)
