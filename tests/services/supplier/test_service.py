@@ -12,7 +12,7 @@ from bitdust_node.config.config import Config
 from bitdust_node.database import StateDb
 from bitdust_node.dht.exchange import Reading
 from bitdust_node.dht.records import Record
-from bitdust_node.errors import Invalid, NotFound, Refused, Unavailable
+from bitdust_node.errors import Full, Invalid, NotFound, Refused, Unavailable
 from bitdust_node.paths import DataFolder
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.contact import PING, Ping, Pong
@@ -186,6 +186,13 @@ class Api(TestCase):
         self.run_(self.grid.store_piece(made))
         self.config.set("services/supplier/donated-space", "1 MB")
         self.assertEqual(self.run_(self.grid.get(PieceGet(made.version, 0)))[1], made.pieces[0])
+        shown = self.run_(self.supplier.space_donated())
+        self.assertEqual((shown["donated"], shown["free"], shown["consumed"]), (MEGABYTE, 0, 100 * MEGABYTE))
+        self.assertEqual(shown["used"], len(made.pieces[0]))
+        self.grid.fails(Full, self.grid.lease(1000, 2))
+        self.config.set("services/supplier/donated-space", "101 MB")
+        self.assertEqual(self.run_(self.supplier.space_donated())["free"], MEGABYTE)
+        self.run_(self.grid.lease(1000, 2))
 
     def test_customers_are_greeted(self) -> None:
         asked = []
