@@ -15,6 +15,7 @@ from bitdust_node.errors import BitDustError, Refused
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import NodeId, global_id_of
 from bitdust_node.identity.resolver import Resolver
+from bitdust_node.progress import Progress, percent
 from bitdust_node.router.router import Router
 from bitdust_node.router.transport import Stream
 from bitdust_node.service import Service
@@ -67,6 +68,7 @@ class Holder:
 class Moving:
     """
     A piece that is on its way, as `transfers_list` shows it. label: `<backup id>/<block>-<number>-Data`.
+    total: its bytes, -1 while unknown.
     """
 
     holder: Holder
@@ -74,6 +76,8 @@ class Moving:
     label: str
     path: str
     created: float
+    progress: Progress
+    total: Callable[[], int]
 
 
 class DataMotion(Service):
@@ -105,12 +109,20 @@ class DataMotion(Service):
         await self._tasks.stop()
         await self._speeds.save()
 
-    def note(self, holder: Holder, direction: Direction, label: str, path: str) -> Callable[[], None]:
+    def note(
+        self,
+        holder: Holder,
+        direction: Direction,
+        label: str,
+        path: str,
+        progress: Progress,
+        total: Callable[[], int],
+    ) -> Callable[[], None]:
         """
-        Show a piece in `transfers_list` until the answered function is called.
+        Show a piece in `transfers_list` until the answered function is called. total: its bytes, -1 while unknown.
         """
         number = next(self._numbers)
-        self._moving[number] = Moving(holder, direction, label, path, self._clock.seconds())
+        self._moving[number] = Moving(holder, direction, label, path, self._clock.seconds(), progress, total)
 
         def done() -> None:
             self._moving.pop(number, None)
@@ -219,6 +231,10 @@ class DataMotion(Service):
             "remote_path": moving.path,
             "filename": "",
             "created": moving.created,
+            "bytes_current": moving.progress.done,
+            "bytes_total": (total := moving.total()),
+            "progress": percent(moving.progress.done, total),
+            **moving.progress.told(total),
         }
         told["sent" if moving.direction == "outgoing" else "requested"] = moving.created
         return told

@@ -19,6 +19,7 @@ from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.process import Process
+from bitdust_node.progress import Progress
 from bitdust_node.router.bandwidth import Bandwidth
 from bitdust_node.router.router import Router
 from bitdust_node.router.traffic import Noted
@@ -56,6 +57,8 @@ class Gateway(Service):
         self._me, self._events, self._clock = me, events, clock
         self._resolver = resolver
         self._process = process
+        # the streams that were shown the last time: nothing is counted while nobody asks
+        self._shown: dict[tuple[Session, int], Progress] = {}
         # made here, so that every transport finds it
         self._bandwidth = bandwidth
         self._config = config
@@ -165,22 +168,36 @@ class Gateway(Service):
     @method("GET", "/stream/list/v1", "GET /str/l", needs=NEEDS)
     async def streams_list(self, protocols: list[str] | None = None) -> list[dict[str, Any]]:
         """
-        Streams of bulk data in the open sessions; the total is -1 where only the other side knows it.
+        Streams of bulk data in the open sessions; the total is -1 where only the other side knows it. Speeds are those
+        since this was asked for the last times.
         """
-        return [
-            {
-                "proto": session.scheme,
-                "stream_id": stream.id,
-                "type": "in" if stream.incoming else "out",
-                "bytes_current": stream.bytes_in + stream.bytes_out,
-                "bytes_total": stream.bytes_total,
-                "progress": _progress(stream),
-                **self._who(session),
-            }
-            for transport in self._chosen(protocols)
-            for session in transport.sessions()
-            for stream in session.streams
-        ]
+        told: list[dict[str, Any]] = []
+        shown: dict[tuple[Session, int], Progress] = {}
+        for transport in self._chosen(protocols):
+            for session in transport.sessions():
+                for stream in session.streams:
+                    key = (session, stream.id)
+                    shown[key] = progress = self._shown.get(key) or Progress(self._clock)
+                    told.append(self._describe_stream(session, stream, progress))
+        self._shown = shown
+        return told
+
+    def _describe_stream(self, session: Session, stream: Stream, progress: Progress) -> dict[str, Any]:
+        moved = stream.bytes_in + stream.bytes_out
+        if progress.done:
+            progress.reached(moved)
+        else:
+            progress.begin(moved)
+        return {
+            "proto": session.scheme,
+            "stream_id": stream.id,
+            "type": "in" if stream.incoming else "out",
+            "bytes_current": moved,
+            "bytes_total": stream.bytes_total,
+            "progress": _progress(stream),
+            **progress.told(stream.bytes_total),
+            **self._who(session),
+        }
 
     def _follow(self) -> None:
         self._router.traffic.noted = self._note_packet if self._config.yes(PACKETS) else None

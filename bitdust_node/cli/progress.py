@@ -23,7 +23,8 @@ POLL_SECONDS = 0.25
 class Transfer(NamedTuple):
     """
     One upload or download. what: `upload`, `download`, or `waiting` for one that has not begun. name: its id; short:
-    enough of it for a narrow line. total: bytes, 0 when not known yet.
+    enough of it for a narrow line. total: bytes, 0 when not known yet. rate: bytes a second. left: seconds, or less
+    than 0 when that is not known.
     """
 
     what: str
@@ -31,10 +32,20 @@ class Transfer(NamedTuple):
     short: str
     done: int
     total: int
+    rate: int = 0
+    left: float = -1.0
 
     @property
     def share(self) -> str:
         return f"{min(100, 100 * self.done // self.total)}%" if self.total else ""
+
+    @property
+    def pace(self) -> str:
+        """Speed and time left, as the node measures them."""
+        if not self.rate:
+            return ""
+        seconds = round(self.left)
+        return f"{self.rate / 1e6:.1f} MB/s" + (f" {seconds // 60}:{seconds % 60:02}" if seconds >= 0 else "")
 
 
 def transfers(uploads: dict[str, Any], downloads: list[dict[str, Any]]) -> list[Transfer]:
@@ -47,7 +58,16 @@ def transfers(uploads: dict[str, Any], downloads: list[dict[str, Any]]) -> list[
 def _transfer(what: str, name_field: str, told: dict[str, Any]) -> Transfer:
     name = str(told.get(name_field, "?"))
     short = Path(str(told.get("source_path") or name.rpartition(":")[2])).name
-    return Transfer(what, name, short, _number(told, "bytes_processed"), _number(told, "total_size"))
+    left = told.get("seconds_left")
+    return Transfer(
+        what,
+        name,
+        short,
+        _number(told, "bytes_processed"),
+        _number(told, "total_size"),
+        _number(told, "bytes_per_second"),
+        float(left) if isinstance(left, int | float) else -1.0,
+    )
 
 
 def _number(told: dict[str, Any], field: str) -> int:
@@ -55,17 +75,19 @@ def _number(told: dict[str, Any], field: str) -> int:
     return value if isinstance(value, int) and value > 0 else 0
 
 
-def bars() -> Progress:
-    """Bars with percentage, bytes, speed and time left."""
+def bars(measured: bool = False) -> Progress:
+    """
+    Bars with percentage, bytes, speed and time left. measured: the last two come from the node, in the field `pace`.
+    """
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+    left = TimeRemainingColumn(elapsed_when_finished=True, compact=True)
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True, compact=True),
+        *([TextColumn("{task.fields[pace]}")] if measured else [TransferSpeedColumn(), left]),
     )
 
 
@@ -105,7 +127,7 @@ def watch_all(ask: Callable[[], list[Transfer]]) -> None:
     """
     Show a bar for each transfer, until there is none any more.
     """
-    with bars() as shown:
+    with bars(measured=True) as shown:
         tasks: dict[str, Any] = {}
         while found := ask():
             now = {one.name: one for one in found}
@@ -113,8 +135,8 @@ def watch_all(ask: Callable[[], list[Transfer]]) -> None:
                 shown.stop_task(tasks.pop(name))
             for name, one in now.items():
                 if name not in tasks:
-                    tasks[name] = shown.add_task(clean(f"{one.what} {one.short}"), total=None)
-                shown.update(tasks[name], completed=one.done, total=one.total or None)
+                    tasks[name] = shown.add_task(clean(f"{one.what} {one.short}"), total=None, pace="")
+                shown.update(tasks[name], completed=one.done, total=one.total or None, pace=one.pace)
             time.sleep(POLL_SECONDS)
 
 

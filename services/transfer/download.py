@@ -14,6 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from automats.download import DOWNLOAD, Input
 from bitdust_node.errors import BitDustError, Failed
 from bitdust_node.pieces.layout import ecc_map
+from bitdust_node.progress import percent
 from bitdust_node.tasks import Tasks
 from services.catalog.schema import Item, Task, Version
 from services.transfer.checkpoint import Checkpoint, Checkpoints, Mark
@@ -65,9 +66,7 @@ class Download(Job):
 
     @property
     def progress(self) -> str:
-        if self.total_size <= 0:
-            return "0%"
-        return f"{100 * self.bytes_processed / self.total_size:.1f}%"
+        return percent(self.bytes_processed, self.total_size)
 
     def cancel(self) -> None:
         self.aborted = not self.machine.finished
@@ -90,6 +89,7 @@ class Download(Job):
             "eccmap": ecc_map(self._opened.manifest.m) if self._opened else "",
             "progress": self.progress,
             "total_size": self.total_size,
+            **self.moved.told(self.total_size),
         }
         if not nested:
             told["key_id"] = self.key_id
@@ -146,7 +146,7 @@ class Download(Job):
             mark = None
         self._sink = sink = sink_of(opened.meta, self.destination, Path(self.task.temporary), mark)
         if isinstance(sink, FileSink):
-            self.bytes_processed = sink.size
+            self.moved.begin(sink.size)
             means = self._means
             self._marking = Checkpoint(
                 self._checkpoints, means.workers, means.clock, self.task.temporary, manifest.version, sink

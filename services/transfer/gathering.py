@@ -206,7 +206,9 @@ class Gathering:
         )
         self._readers.append(reader)
         label = f"{self._label}/{self._first}-{piece.number}-Data"
-        self._notes[piece.number] = means.motion.note(holder, "incoming", label, self._path)
+        self._notes[piece.number] = means.motion.note(
+            holder, "incoming", label, self._path, reader.progress, lambda: reader.total
+        )
         reader.start()
 
     def _drop(self, reader: PieceReader, reason: str) -> None:

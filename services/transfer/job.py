@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from automats.machine import Automat, Machine
 from bitdust_node.errors import BitDustError, Failed
+from bitdust_node.progress import Progress
 from bitdust_node.tasks import Tasks
 from services.catalog.schema import Item, Task
 from services.transfer.means import Means
@@ -35,7 +36,8 @@ class Job(ABC):
         self._ends = Tasks(f"end of the {automat.name} of {item.path_id}")
         self._waiting: list[Deferred[None]] = []
         self._error: BitDustError | None = None
-        self.bytes_processed = 0
+        #: How far it is, and how fast.
+        self.moved = Progress(means.clock)
         self.block_number = 0
         name = f"{automat.name}({task.id})"
         self.machine = Machine(automat, self, clock=means.clock, id=name, automats=means.automats)
@@ -43,6 +45,17 @@ class Job(ABC):
     @property
     def key_id(self) -> str:
         return self._means.key_id(self.item.alias)
+
+    @property
+    def bytes_processed(self) -> int:
+        """
+        Bytes of the file or folder that are done.
+        """
+        return self.moved.done
+
+    @bytes_processed.setter
+    def bytes_processed(self, done: int) -> None:
+        self.moved.reached(done)
 
     @property
     @abstractmethod

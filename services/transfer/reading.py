@@ -13,6 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from bitdust_node.errors import BitDustError, Corrupt, Unavailable
 from bitdust_node.pieces.hashtree import HASH_BYTES, check_leaves
 from bitdust_node.pieces.manifest import Manifest
+from bitdust_node.progress import Progress
 from bitdust_node.router.transport import Stream
 from bitdust_node.tasks import Tasks
 from services.data_motion import Holder
@@ -60,6 +61,8 @@ class PieceReader:
             self._count, self._left = -1, layout.piece_bytes(manifest.length) - first * manifest.block
         else:
             self._count, self._left = end - first, (end - first) * manifest.block
+        #: Bytes of blocks that will come and that came.
+        self.total, self.progress = self._left, Progress(self._clock)
         self._chunks: deque[bytes] = deque()
         self._have = 0
         self._needed = 0
@@ -164,6 +167,7 @@ class PieceReader:
         else:
             self._waited += self.moved - self._asked
         self._came += len(data)
+        self.progress.reached(self._came)
         if before < self._needed <= self._have:
             self._changed()
         if self._have >= self._ahead and self._left:

@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from bitdust_node.clock import Clock, DelayedCall
 from bitdust_node.errors import BitDustError, TimedOut
+from bitdust_node.progress import Progress
 from bitdust_node.router.transport import Stream
 from bitdust_node.waiting import all_of, started, within
 from services.data_motion import DataMotion, Holder
@@ -33,6 +34,8 @@ class Sender:
         self.error: BitDustError | None = None
         self._motion, self._clock, self._version, self._pieces = motion, clock, version, pieces
         self._stream: Stream | None = None
+        #: What was handed on.
+        self.progress = Progress(clock)
 
     async def write(self, data: bytes, total: int) -> None:
         if self._stream is None:
@@ -44,6 +47,7 @@ class Sender:
             what = f"supplier {self.holder.idurl} takes nothing:"
             writing = started(within(self._clock, STALL_TIME, writing, what))
         await writing
+        self.progress.reached(self.progress.done + len(data))
 
     async def commit(self, manifest: bytes) -> None:
         if self._stream is not None:
@@ -79,7 +83,10 @@ class Senders:
         #: Why the others were dropped, by number of the piece.
         self.errors: dict[int, BitDustError] = {}
         self._done: list[Callable[[], None]] = [
-            motion.note(sender.holder, "outgoing", f"{label}/0-{sender.number}-Data", path) for sender in self.alive
+            motion.note(
+                sender.holder, "outgoing", f"{label}/0-{sender.number}-Data", path, sender.progress, lambda: self.total
+            )
+            for sender in self.alive
         ]
 
     async def write(self, parts: Sequence[bytes] | Mapping[int, bytes]) -> None:

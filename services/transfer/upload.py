@@ -18,6 +18,7 @@ from bitdust_node.clock import DelayedCall
 from bitdust_node.errors import BitDustError, Failed, Full, Refused, Unavailable
 from bitdust_node.pieces.layout import SCHEMES, Layout, ecc_map
 from bitdust_node.pieces.seal import VERSION_BYTES
+from bitdust_node.progress import percent
 from bitdust_node.tasks import Tasks
 from bitdust_node.waiting import shielded, started
 from services.catalog.schema import Item, Piece, Task, Version
@@ -137,13 +138,14 @@ class Upload(Job):
             "bytes_processed": self.bytes_processed,
             "progress": self.progress,
             "total_size": self.total_size,
+            **self.moved.told(self.total_size),
         }
 
     @property
     def progress(self) -> str:
         if self.total_size <= 0:
             return "0%" if self.machine.state is State.PENDING or self.total_size < 0 else "100%"
-        return f"{min(100.0, 100 * self.bytes_processed / self.total_size):.1f}%"
+        return percent(self.bytes_processed, self.total_size)
 
     # actions
 

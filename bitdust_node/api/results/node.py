@@ -172,4 +172,6 @@ class Stream(TypedDict):
     type: str
     bytes_current: int
     bytes_total: int
+    bytes_per_second: int
+    seconds_left: float
     progress: str

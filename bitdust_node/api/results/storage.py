@@ -85,6 +85,8 @@ class UploadRunning(TypedDict):
     bytes_processed: int
     total_size: int
     progress: str
+    bytes_per_second: int
+    seconds_left: float
     pipe: str
     aborting: bool
     terminating: bool
@@ -123,6 +125,8 @@ class Download(TypedDict):
     version: str
     block_number: int
     bytes_processed: int
+    bytes_per_second: int
+    seconds_left: float
     created: str
     aborted: bool
     done: bool

@@ -4,6 +4,8 @@ import random
 from pathlib import Path
 
 from bitdust_node.pieces.layout import Layout
+from bitdust_node.waiting import started
+from services.data_motion import DataMotion
 from services.restores import Restores
 from services.transfer.checkpoint import PAGE, STRIDE, Checkpoints, Samples
 from services.transfer.download import Download
@@ -81,6 +83,30 @@ class ResumeTest(GridCase):
                 harm(self.begin())
                 self.assertGreaterEqual(self.restart(), SIZE)
                 (self.tmp / "out" / "x").unlink()
+
+    def test_speed_and_time_left(self) -> None:
+        restores, motion = self.customer.get(Restores), self.customer.get(DataMotion)
+        done = started(self.run_now(self.begun()).wait())
+        for _ in range(60):
+            self.clock.advance(0.05)
+        (download,) = self.run_now(restores.files_downloads())
+        self.assertGreater(download["bytes_per_second"], 1_000_000)
+        left = (SIZE - download["bytes_processed"]) / download["bytes_per_second"]
+        self.assertApproximates(download["seconds_left"], left, 0.1)
+        peers = self.run_now(motion.transfers_list())
+        self.assertEqual(len(peers), 2)
+        for peer in peers:
+            (piece,) = peer["incoming"]
+            self.assertEqual(piece["bytes_total"], Layout.of(4).piece_bytes(SIZE))
+            self.assertGreater(piece["bytes_per_second"], 500_000)
+            self.assertGreater(piece["seconds_left"], 0)
+            self.assertEqual(piece["progress"], f"{100 * piece['bytes_current'] / piece['bytes_total']:.1f}%")
+        self.run_now(done)
+
+    async def begun(self) -> Download:
+        await self.customer.get(Restores).file_download_start("x", str(self.tmp / "out"))
+        (download,) = self.customer.running.downloads.values()
+        return download
 
     def test_a_mark_of_another_version_counts_for_nothing(self) -> None:
         self.begin()
