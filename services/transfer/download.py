@@ -12,7 +12,7 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 
 from automats.download import DOWNLOAD, Input
-from bitdust_node.errors import BitDustError, Failed
+from bitdust_node.errors import BitDustError, Closed, Failed
 from bitdust_node.pieces.layout import ecc_map
 from bitdust_node.progress import percent
 from bitdust_node.tasks import Tasks
@@ -210,6 +210,9 @@ class Download(Job):
                 await self._checkpoints.remove(self.task.temporary)
         except CancelledError:
             raise
+        except Closed:
+            # the node ends
+            self.log.info("the download {id} is done anew at the next start", id=self.backup_id)
         except Exception:  # noqa: BLE001 - e.g. the own disk is full: the task is done anew at the next start
             self.log.failure("the task of the download {id} can not be removed now", id=self.backup_id)
         where = {"backup_id": self.backup_id, "output_location": str(self.destination)}

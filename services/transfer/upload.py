@@ -15,7 +15,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from automats.upload import UPLOAD, Input, State
 from bitdust_node.clock import DelayedCall
-from bitdust_node.errors import BitDustError, Failed, Full, Refused, Unavailable
+from bitdust_node.errors import BitDustError, Closed, Failed, Full, Refused, Unavailable
 from bitdust_node.pieces.layout import SCHEMES, Layout, ecc_map
 from bitdust_node.pieces.seal import VERSION_BYTES
 from bitdust_node.progress import percent
@@ -351,6 +351,9 @@ class Upload(Job):
                 await self._means.catalog.errands.remove_task(self.task.id)
         except CancelledError:
             raise
+        except Closed:
+            # the node ends
+            self.log.info("what is left of the upload {id} goes at the next start", id=self.backup_id)
         except Exception:  # noqa: BLE001 - e.g. the own disk is full: what is left in the catalog goes at the next start
             self.log.failure("what is left of the upload {id} can not be removed now", id=self.backup_id)
         self._finish(self._error)
