@@ -14,10 +14,13 @@ from bitdust_node.membership.post import SignedPost
 from bitdust_node.membership.roster import Circle, Roster
 from bitdust_node.router.router import Router
 from bitdust_node.tasks import Tasks
+from bitdust_node.waiting import sleep
 from bitdust_node.wire.posts import BATCH_BYTES, BATCH_POSTS, POST_NEW, PostBatch, Proof
 
 #: Seconds that a member has to take a batch.
 ANSWER_TIME = 10.0
+#: Seconds between two batches to one member; the first one goes at once.
+PACE = 0.03
 #: Posts that wait for one member, and bytes of them; who is further behind is only told that there is more.
 WAITING_POSTS, WAITING_BYTES = 1000, 1024 * 1024
 #: Members that listen, all groups together.
@@ -36,6 +39,7 @@ class Listener:
         self.behind = False
         self.pushing = False
         self.pushed = 0
+        self.last = 0.0
         self.known: set[bytes] = set()
 
     def add(self, posts: Sequence[SignedPost], proofs: Mapping[bytes, Proof]) -> None:
@@ -137,6 +141,11 @@ class Listeners:
     async def _push(self, listener: Listener) -> None:
         try:
             while listener.waiting or listener.behind:
+                # one transaction of the reader for many posts costs little more than for one
+                pause = listener.last + PACE - self._clock.seconds()
+                if pause > 0:
+                    await sleep(self._clock, pause)
+                listener.last = self._clock.seconds()
                 batch = listener.batch()
                 await self._router.request(listener.peer, POST_NEW, batch, ANSWER_TIME)
                 listener.pushed += len(batch.posts)

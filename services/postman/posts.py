@@ -51,6 +51,7 @@ from services.postman.post_rows import (
     heads,
     keep_proofs,
     known_as,
+    log_of,
     made_circle,
     proofs_of,
     trim,
@@ -223,9 +224,7 @@ class Posts:
             refused = refused or failure
         if kept:
             self.listeners.tell(roster, kept, named(question.proofs), peer)
-        names = dict.fromkeys((post.post.author, post.post.log) for post in posts)
-        answer = await self._database.read(lambda c: _heads(c, circle))
-        return PostsKept([head for head in answer if (head.author.hex(), head.log) in names], refused)
+        return PostsKept(await self._database.read(lambda c: _heads_of(c, circle, posts)), refused)
 
     async def _unknown(self, circle: Circle, posts: Sequence[SignedPost]) -> tuple[list[SignedPost], bool]:
         """Those that are not here, and whether one is another than the known one of its number."""
@@ -373,3 +372,14 @@ def _make_room(c: sqlite3.Connection, circle: Circle, size: int) -> int:
 def _heads(c: sqlite3.Connection, circle: Circle) -> list[Head]:
     id = circle_id(c, circle)
     return heads(c, id) if id is not None else []
+
+
+def _heads_of(c: sqlite3.Connection, circle: Circle, posts: Sequence[SignedPost]) -> list[Head]:
+    """How far the logs of some posts go."""
+    id = circle_id(c, circle)
+    found = []
+    for author, name in dict.fromkeys((post.post.author, post.post.log) for post in posts):
+        log = log_of(c, id, author, name) if id is not None else None
+        if log is not None:
+            found.append(Head(bytes.fromhex(author), name, log.first, log.last))
+    return found
