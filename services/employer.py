@@ -15,6 +15,7 @@ from automats.registry import Automats
 from bitdust_node.api.registry import Answer, method
 from bitdust_node.clock import Clock, DelayedCall
 from bitdust_node.config.config import Config
+from bitdust_node.database import StateDb
 from bitdust_node.errors import BitDustError, Conflict, NotFound
 from bitdust_node.events import Events
 from bitdust_node.identity.document import Document
@@ -31,6 +32,7 @@ from services.hiring.family import Announcement, Families
 from services.hiring.link import SupplierLink
 from services.hiring.reunion import Reunion
 from services.hiring.search import CANDIDATE_TIME, Search, Take
+from services.hiring.wishes import Wishes
 from services.nodes_lookup import NodesLookup
 from services.supplier import Supplier
 from services.upkeep.absences import Absences
@@ -39,6 +41,8 @@ from services.upkeep.absences import Absences
 SUPPLIERS_LAYER = 3
 #: Seconds between searches: the first, and the longest.
 AGAIN_FIRST, AGAIN_LONGEST = 1.0, 60.0
+#: Seconds between looks for suppliers that refuse the lease they had granted.
+REFUSAL = 60.0
 #: Candidates that one search asks of the DHT for each empty position.
 EACH = 3
 
@@ -67,6 +71,7 @@ class Employer(Service):
         config: Config,
         events: Events,
         recovered: Recovered,
+        state_db: StateDb,
         automats: Automats,
         clock: Clock,
     ) -> None:
@@ -80,6 +85,7 @@ class Employer(Service):
         self._announcement = Announcement(families, me, clock, self._family)
         self._recovered = recovered
         self._reunion = Reunion(families, lookup, customer, router, resolver, me, config, clock)
+        self._wishes = Wishes(state_db)
         #: Positions whose supplier is being replaced.
         self._replacing: set[int] = set()
         self._begun = False
@@ -106,6 +112,8 @@ class Employer(Service):
     def _begin(self) -> None:
         self._begun = True
         self._announcement.start()
+        self._tasks.spawn("go on with replacements", self._go_on_replacing())
+        self._tasks.every(REFUSAL, "replace those that refuse", self._replace_refusing, self._clock)
         self._feed(Input.START)
 
     async def _reunite(self) -> None:
@@ -225,7 +233,12 @@ class Employer(Service):
             raise Conflict(f"supplier {old} is being replaced already")
         self._replacing.add(at)
         if not new_supplier_id:
-            self._tasks.spawn(f"replace supplier {old}", self._replace_by_any(link, lambda: True))
+            try:
+                await self._wishes.add(link.node_id)
+            except BaseException:
+                self._replacing.discard(at)
+                raise
+            self._tasks.spawn(f"replace supplier {old}", self._replace_as_wished(link))
             return Answer(message=f"supplier {old} will be replaced by a new one")
         try:
             new = await within(self._clock, CANDIDATE_TIME, self._replace_by(link, new_supplier_id), new_supplier_id)
@@ -255,6 +268,30 @@ class Employer(Service):
         answer = await self._router.request(document.node_id, LEASE_REQUEST, question)
         await self._customer.replace(link.hired.position, document, answer)
         return document.global_id
+
+    async def _replace_as_wished(self, link: SupplierLink) -> None:
+        await self._replace_by_any(link, lambda: True)
+        await self._wishes.remove(link.node_id)
+
+    async def _go_on_replacing(self) -> None:
+        """What was asked for before the node ended."""
+        for node_id in await self._wishes.load():
+            link = self._customer.link_of(node_id)
+            if link is None:
+                await self._wishes.remove(node_id)
+            elif link.hired.position not in self._replacing:
+                self._replacing.add(link.hired.position)
+                self._tasks.spawn(f"replace supplier {link.global_id}", self._replace_as_wished(link))
+
+    async def _replace_refusing(self) -> None:
+        """
+        Who refuses the lease has ended it, perhaps while this node was not there to hear of it. Nothing is given up:
+        what it may keep is read from it until another one has it.
+        """
+        for link in self._customer.links.values():
+            if link.refuses():
+                self._customer.refusers.add(link.node_id)
+                self._replace_gone(link, link.refuses)
 
     def _replace_gone(self, link: SupplierLink, wished: Callable[[], bool]) -> None:
         """A supplier is away for too long."""

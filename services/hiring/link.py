@@ -67,6 +67,7 @@ class SupplierLink:
         self._planned: DelayedCall | None = None
         self._tries = 0
         self._answer: LeaseAnswer | None = None
+        self._refused = False
         self.machine = Machine(LINK, self, clock=clock, id=f"supplier_link({hired.idurl})", automats=automats)
 
     @property
@@ -92,6 +93,12 @@ class SupplierLink:
             "ecc_position": self.hired.position,
             "ecc_map": ecc_map(suppliers),
         }
+
+    def refuses(self) -> bool:
+        """
+        True while the supplier's last word was that it wants nothing of this node; not one that has no room.
+        """
+        return self._refused
 
     def connect(self) -> None:
         """
@@ -163,6 +170,7 @@ class SupplierLink:
                 # no room for more than before: what was granted is still worth keeping
                 self._answer = await self._request(self.hired.granted)
         except (Refused, Full) as error:
+            self._refused = isinstance(error, Refused)
             self.log.info("supplier {supplier} refuses: {error}", supplier=self.global_id, error=error)
             return Input.REFUSED
         except (NotFound, NotServed) as error:
@@ -171,6 +179,7 @@ class SupplierLink:
         except BitDustError as error:
             self.log.debug("supplier {supplier} is not reached: {error}", supplier=self.global_id, error=error)
             return Input.UNREACHABLE
+        self._refused = False
         return Input.GRANTED
 
     async def _request(self, needed: int) -> LeaseAnswer:

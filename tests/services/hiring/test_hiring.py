@@ -271,3 +271,31 @@ class ChangeTest(GridCase):
         self.until(lambda: self.delivered() == "100%")
         self.assertEqual(self.customers(self.old), 0)
         self.assertEqual(self.download("x").read_bytes(), self.path.read_bytes())
+
+    def test_rejected_while_it_was_away(self) -> None:
+        """Nobody could tell it: it hears of it by the refusal, and takes another supplier."""
+        before = self.links()
+        self.customer.node.die()
+        self.clock.advance(60)
+        self.run_now(self.old.get(Supplier).customer_reject(self.customer.node.me.idurl))
+        self.clock.advance(60)
+        self.run_now(self.customer.node.transport.listen(self.customer.node.router.deliver))
+        self.until(lambda: self.links() == {**before, 2: self.new.node.node_id}, seconds=900)
+        self.until(lambda: self.delivered() == "100%", seconds=300)
+
+    def test_a_wish_survives_the_process(self) -> None:
+        """Nobody could be found before the node ended; it goes on looking."""
+        before = self.links()
+        self.new.node.die()
+        self.change(position=2)
+        self.clock.advance(5)
+        self.assertEqual(self.links(), before)
+        self.run_now(self.customer.stop())
+        self.run_now(self.new.node.transport.listen(self.new.node.router.deliver))
+        users = self.customer.lookup.users
+        self.customer.make()
+        self.customer.lookup.users = users
+        self.run_now(self.customer.start())
+        self.until(lambda: self.links() == {**before, 2: self.new.node.node_id}, seconds=300)
+        rows = self.customer.state_db.read(lambda c: c.execute("SELECT * FROM replacements").fetchall())
+        self.assertEqual(self.run_now(rows), [])
