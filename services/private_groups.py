@@ -5,10 +5,11 @@ service_private_groups: groups of people who read what each of them posts.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from bitdust_node.api.registry import Answer, method
+from automats.machine import Step
+from bitdust_node.api.registry import Answer, ApiError, method
 from bitdust_node.config.config import Config
 from bitdust_node.errors import BitDustError, Failed, Invalid, NotFound, Refused, Unavailable
 from bitdust_node.identity.document import Document
@@ -23,8 +24,11 @@ from bitdust_node.service import Service
 from services.grouping.admission import Admission, circle_of
 from services.grouping.describing import describe
 from services.grouping.groups import Groups
+from services.grouping.shelf import talk_of
 from services.hiring.family import Families
 from services.membership.book import Book
+from services.messaging.entries import GROUP, Conversation
+from services.models.conversations import ConversationModel
 
 NEEDS = ("service_private_groups",)
 CHOSEN = {"only_active": ("active",), "include_mine": ("mine",), "include_granted": ("granted",)}
@@ -49,18 +53,26 @@ class PrivateGroups(Service):
         book: Book,
         ring: KeyRing,
         families: Families,
+        conversations: ConversationModel,
         resolver: Resolver,
         me: Me,
         config: Config,
     ) -> None:
         self._groups, self._admission, self._book, self._ring = groups, admission, book, ring
-        self._families, self._resolver, self._me, self._config = families, resolver, me, config
+        self._families, self._conversations = families, conversations
+        self._resolver, self._me, self._config = resolver, me, config
+        self._undo: Callable[[], None] | None = None
 
     async def start(self) -> None:
+        self._conversations.describe_by(GROUP, self._conversation)
+        self._undo = self._groups.observe(self._moved)
         await self._groups.start()
 
     async def stop(self) -> None:
         await self._groups.stop()
+        undo, self._undo = self._undo, None
+        if undo is not None:
+            undo()
 
     def ready(self) -> str | None:
         running = self._groups.running()
@@ -171,7 +183,8 @@ class PrivateGroups(Service):
         if not wait_result:
             return Answer(self._describe(key, circle, with_key=True), message="group connection started")
         if not await participant.settled():
-            raise Unavailable(f"group is disconnected: {participant.problem}")
+            shown = self._describe(key, circle, with_key=True)
+            raise ApiError(f"group is disconnected: {participant.problem}", **shown)
         message = "group is refreshed" if present is not None else "group is connected"
         return Answer(self._describe(key, circle, with_key=True), message=message)
 
@@ -281,6 +294,18 @@ class PrivateGroups(Service):
 
     async def _node_of(self, user_id: str) -> str:
         return (await self._user(user_id)).node_id
+
+    def _moved(self, circle: Circle, step: Step) -> None:
+        if step.state is not step.next:
+            self._conversations.changed(talk_of(circle), str(step.state))
+
+    def _conversation(self, one: Conversation) -> dict[str, Any]:
+        """The fields of the group, for the list of conversations."""
+        key = self._ring.of(one.talk.owner, one.talk.alias)
+        circle = _circle(key) if key is not None else None
+        if key is None or circle is None:
+            return {"state": "CLEANED"}
+        return {"key_id": key.key_id} | self._describe(key, circle, with_key=False)
 
     def _describe(self, key: Key, circle: Circle, with_key: bool) -> dict[str, Any]:
         shown = describe(key, circle, self._groups, self._book, self._resolver, self._me)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from automats.machine import Step
 from bitdust_node.errors import NotFound
 from bitdust_node.identity.names import NodeId
 from bitdust_node.membership.roster import Circle
@@ -27,6 +28,7 @@ class Groups:
         self._tasks = Tasks("groups")
         self._participants: dict[Circle, Participant] = {}
         self._undo: list[Callable[[], None]] = []
+        self._observers: tuple[Callable[[Circle, Step], object], ...] = ()
         #: Groups that were joined once and not forgotten.
         self.known: dict[Circle, Known] = {}
 
@@ -53,6 +55,17 @@ class Groups:
             await participant.leave()
         await self._tasks.stop()
         await self._means.couriers.stop()
+
+    def observe(self, callback: Callable[[Circle, Step], object]) -> Callable[[], None]:
+        """
+        Call back with each step of each participant; returns the function that ends it.
+        """
+        self._observers = (*self._observers, callback)
+
+        def undo() -> None:
+            self._observers = tuple(other for other in self._observers if other is not callback)
+
+        return undo
 
     def get(self, circle: Circle) -> Participant | None:
         """
@@ -94,7 +107,7 @@ class Groups:
         return participant
 
     async def _begin(self, circle: Circle, consumed: int) -> Participant:
-        participant = self._participants[circle] = Participant(circle, self._means, consumed)
+        participant = self._participants[circle] = Participant(circle, self._means, self._moved, consumed)
         await participant.start()
         return participant
 
@@ -114,3 +127,7 @@ class Groups:
         participant = self._participants.get(circle)
         if participant is not None:
             participant.roster_changed()
+
+    def _moved(self, circle: Circle, step: Step) -> None:
+        for callback in self._observers:
+            callback(circle, step)

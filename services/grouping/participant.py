@@ -4,7 +4,7 @@ One group that this node takes part in: which supplier tells it of posts, and wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -34,12 +34,14 @@ class Participant:
     """
     Owner of a machine of automats/group_participant.py.
 
-    consumed: posts that came to the history before.
+    moved: is called with each step of the machine. consumed: posts that came to the history before.
     """
 
     log = Logger()
 
-    def __init__(self, circle: Circle, means: Means, consumed: int = 0) -> None:
+    def __init__(
+        self, circle: Circle, means: Means, moved: Callable[[Circle, Step], object], consumed: int = 0
+    ) -> None:
         self.circle, self._means = circle, means
         self._tasks = Tasks(f"group {circle.alias}")
         self.reader = Reader(
@@ -62,7 +64,7 @@ class Participant:
         self.machine = Machine(
             PARTICIPANT, self, clock=means.clock, id=f"group_{circle.alias[6:14]}", automats=means.automats
         )
-        self.machine.observe(self._moved)
+        self.machine.observe(lambda _, step: moved(circle, step))
 
     @property
     def state(self) -> str:
@@ -314,6 +316,3 @@ class Participant:
                 "queue_id": self.queue_id or "",
             },
         )
-
-    def _moved(self, machine: Machine, step: Step) -> None:
-        self.log.debug("{group}: {step}", group=self.circle.alias, step=step)
