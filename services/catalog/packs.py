@@ -70,8 +70,9 @@ class Packs:
         def change(c: sqlite3.Connection) -> dict[bytes, Version]:
             there = "SELECT 1 FROM items WHERE id = ?"
             begun = {
-                entry: begin_version(c, item, entry, "file", k, m, now, b"")
-                for entry, item in items.items()
+                # one after the other, for those of one item
+                entry: begin_version(c, item, entry, "file", k, m, now + at * 1e-6, b"")
+                for at, (entry, item) in enumerate(items.items())
                 if c.execute(there, (item,)).fetchone() is not None
             }
             if begun:

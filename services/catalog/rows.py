@@ -55,12 +55,13 @@ def insert(
 def begin_version(
     c: sqlite3.Connection, item: int, version: bytes, kind: str, k: int, m: int, now: float, pack: bytes | None = None
 ) -> Version:
-    """A version of an item under a free name, which is being uploaded. pack: empty for one that will be in a pack."""
-    counter = 0
-    while c.execute(
-        "SELECT 1 FROM versions WHERE item = ? AND name = ?", (item, version_name(now, counter))
-    ).fetchone():
-        counter += 1
+    """A version of an item under a new name, which is being uploaded. pack: empty for one that will be in a pack."""
+    # above all of this second, so that names follow the order, and one that was pruned is not given again
+    name = version_name(now)
+    rows = c.execute(
+        "SELECT name FROM versions WHERE item = ? AND name >= ? AND name < ?", (item, name, f"{name}:")
+    ).fetchall()
+    counter = max((int(row[0].removeprefix(name) or 0) + 1 for row in rows), default=0)
     made = Version(version, item, version_name(now, counter), now, "uploading", kind, -1, k, m, 0, None, pack)
     names = VERSION.split(", ")
     c.execute(

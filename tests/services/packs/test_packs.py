@@ -230,3 +230,20 @@ class RepackingTest(PacksCase):
             return bool(told["delivered"] == "100%")
 
         self.until(whole, 400, 1.0)
+
+
+class NamesTest(PacksCase):
+    def test_versions_of_one_second_are_in_order(self) -> None:
+        name, contents = "same", [bytes([at]) * 10 for at in range(6)]
+        self.run_now(self.customer.get(BackupDb).file_create(name))
+        results: list[Any] = []
+        for at, content in enumerate(contents):
+            local = self.tmp / f"source-{at}"
+            local.write_bytes(content)
+            work = started(self.customer.get(Backups).file_upload_start(str(local), name, wait_result=True))
+            work.addBoth(results.append)
+        self.until(lambda: len(results) == 6, step=0.01)
+        told = self.run_now(self.customer.get(BackupDb).file_info(name))
+        kept = sorted(version["backup_id"].rpartition("/")[2] for version in told["versions"])
+        self.assertEqual([one.partition("M")[2] for one in kept], ["4", "5"])
+        self.assertEqual(self.download(name).read_bytes(), contents[-1])
