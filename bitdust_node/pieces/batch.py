@@ -18,13 +18,16 @@ from bitdust_node.pieces.seal import Sealer
 
 #: Plaintext that is worth one call; `batch_segments` rounds it to whole segments.
 BATCH_BYTES = 1024 * 1024
+#: Blocks of one piece that are worth a write of its stream, unless the batch becomes larger than this.
+RUN, LARGEST_BATCH = 4, 4 * 1024 * 1024
 
 
 def batch_segments(layout: Layout) -> int:
     """
-    Segments that make a good batch: about a megabyte, and one at least.
+    Segments that make a good batch: about a megabyte and some blocks of each piece, but one segment at least.
     """
-    return max(1, BATCH_BYTES // layout.segment_bytes)
+    segment = layout.segment_bytes
+    return max(1, BATCH_BYTES // segment, min(RUN, LARGEST_BATCH // segment))
 
 
 @dataclass(frozen=True)

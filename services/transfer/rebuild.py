@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from twisted.logger import Logger
 
 from bitdust_node.errors import Conflict, Corrupt
-from bitdust_node.pieces.batch import BATCH_BYTES
+from bitdust_node.pieces.batch import batch_segments
 from bitdust_node.pieces.erasure import Code
 from bitdust_node.pieces.hashtree import check_blocks
 from bitdust_node.pieces.manifest import Manifest, SignedManifest
@@ -60,7 +60,7 @@ async def _renew(
 ) -> list[Piece]:
     """Read, code and send; the pieces that were acknowledged."""
     layout = manifest.layout
-    batch = max(1, BATCH_BYTES // layout.segment_bytes)
+    batch = batch_segments(layout)
     blamed: list[Blame] = []
     gathering = Gathering(
         means, manifest, holders, blamed.append, label, path, checked=True, ahead=2 * batch * layout.block

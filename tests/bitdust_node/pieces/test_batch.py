@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust_node.errors import Corrupt, Invalid
 from bitdust_node.pieces.batch import SegmentDecoder, SegmentEncoder, batch_segments
 from bitdust_node.pieces.hashtree import leaves_of
-from bitdust_node.pieces.layout import PIECE_BLOCK, Layout
+from bitdust_node.pieces.layout import PIECE_BLOCK, SCHEMES, Layout
 
 KEY, VERSION = b"k" * 32, b"v" * 16
 
@@ -88,6 +88,10 @@ class Batches(SynchronousTestCase):
         pieces, _ = encoded(data, 2, 4, 2)
         shorter = SegmentDecoder(KEY, VERSION, 2, 4, len(data) // 2)
         self.assertRaises(Corrupt, shorter.decode, 0, {0: pieces[0][:PIECE_BLOCK], 1: pieces[1][:PIECE_BLOCK]})
+
+    def test_batches_are_worth_a_write_and_bounded(self) -> None:
+        found = {m: batch_segments(Layout(k, m)) for k, m in SCHEMES.values()}
+        self.assertEqual(found, {2: 16, 4: 8, 7: 4, 13: 4, 18: 4, 26: 3, 64: 1})
 
     def test_only_the_last_batch_ends_within_a_segment(self) -> None:
         encoder = SegmentEncoder(KEY, VERSION, 2, 4)
