@@ -64,7 +64,8 @@ class Participant:
         self.machine = Machine(
             PARTICIPANT, self, clock=means.clock, id=f"group_{circle.alias[6:14]}", automats=means.automats
         )
-        self.machine.observe(lambda _, step: moved(circle, step))
+        self._tell = moved
+        self.machine.observe(self._moved)
 
     @property
     def state(self) -> str:
@@ -316,3 +317,6 @@ class Participant:
                 "queue_id": self.queue_id or "",
             },
         )
+
+    def _moved(self, machine: Machine, step: Step) -> None:
+        self._tell(self.circle, step)
