@@ -183,5 +183,5 @@ class PieceReader:
             # one that was broken off in the middle may have been waited for in vain
             self._waited += waiting if self._left and self._room is None else 0.0
             speeds.note(self.holder.node_id, self._latency, self._came, self._waited)
-        elif self.error is None or isinstance(self.error, Unavailable):
+        elif self.hedged or isinstance(self.error, Unavailable):
             speeds.note_silence(self.holder.node_id, waiting)

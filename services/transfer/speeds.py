@@ -29,6 +29,8 @@ WEIGHT = 0.3
 TELLING, TELLING_TIME = 256 * 1024, 1.0
 #: Seconds that are not measured any more finely: below, it is the own reactor that is measured.
 FINEST = 0.001
+#: What came to nothing counts as if the first byte had come after so many times as long.
+SILENCE = 10
 #: Suppliers that were not read from for so many seconds are forgotten.
 MEMORY = 30 * 86400.0
 
@@ -110,7 +112,7 @@ class Speeds:
         """
         old = self._speeds.get(node_id, Speed())
         if seconds > old.latency:
-            self._put(node_id, Speed(_mean(old.latency, seconds), old.rate, self._clock.seconds()))
+            self._put(node_id, Speed(SILENCE * seconds, old.rate, self._clock.seconds()))
 
     def _put(self, node_id: str, speed: Speed) -> None:
         self._speeds[node_id] = speed

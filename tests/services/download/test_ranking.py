@@ -9,7 +9,7 @@ from bitdust_node.wire.storage import PIECE_GET
 from services.catalog.schema import Piece
 from services.customer import Customer
 from services.transfer.ranking import HALF_LIFE, PATIENCE_LEAST, PATIENCE_MOST, Ranking
-from services.transfer.speeds import FINEST, MEMORY, TELLING, TELLING_TIME, Speeds
+from services.transfer.speeds import FINEST, MEMORY, SILENCE, TELLING, TELLING_TIME, Speeds
 from services.upkeep.standing import Standing
 from tests.services.download.test_download_grid import piece_file
 from tests.services.grid import GridCase
@@ -87,7 +87,7 @@ class RankingTest(GridCase):
         self.speeds.note_silence(self.node(0), 0.1)
         speed = self.speeds.of(self.node(0))
         assert speed is not None
-        self.assertEqual(speed.latency, 4.0)
+        self.assertEqual(speed.latency, 4.0 * SILENCE)
 
     def test_little_tells_nothing_of_the_rate(self) -> None:
         self.speeds.note(self.node(0), 0.0, TELLING - 1, TELLING_TIME / 2)
