@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from tests.bench import faces, failures, upkeep
+from tests.bench import faces, failures, small, upkeep
 from tests.bench.client import Peer, peers, wait_for
 from tests.bench.job import Cost, Job
 from tests.bench.primitives import Primitives, measure
@@ -43,6 +43,8 @@ def main() -> int:
             _network(Path(place) / f"of{number}", number, sizes, floor)
     print("\n### Downloads with failures\n")
     failures.main([number for number in numbers if number > FULL // 2])
+    print("\n### Small files, each by a call of its own\n")
+    small.main(numbers)
     print("\n### Upkeep\n")
     upkeep.main()
     print("\n### Calls of the API\n")
