@@ -29,13 +29,16 @@ BLOCK = 64 * 1024
 @dataclass(frozen=True)
 class Primitives:
     """
-    Seconds that one megabyte (10^6 bytes) takes: of one core for `aes`, `sha`, `tls` (both ends) and the erasure
-    code, of the clock for `write` (the file system's own write and fsync).
+    Seconds that one megabyte (10^6 bytes) takes: of one core for `aes`, `sha`, `tls` (both ends), the erasure code,
+    `load` (from a file in memory) and `store` (to a file, and its fsync); of the clock for `write`, the same as
+    `store` with the time of the disk.
     """
 
     aes: float
     sha: float
     tls: float
+    load: float
+    store: float
     write: float
     encode: dict[tuple[int, int], float]
     decode: dict[tuple[int, int], float]
@@ -46,15 +49,17 @@ class Primitives:
         the disk's time for all pieces, whichever is longer (perfect overlap of the two).
         """
         spread = megabytes * m / k
-        computing = megabytes * (self.aes + self.encode[k, m]) + spread * (2 * self.sha + self.tls)
+        customer = megabytes * (self.load + self.aes + self.encode[k, m]) + spread * self.sha
+        computing = customer + spread * (self.tls + self.sha + self.store)
         return max(computing / cores, spread * self.write)
 
     def floor_down(self, megabytes: float, k: int, m: int, cores: int, lost: bool = False) -> float:
         """
-        The same for a download; `lost` when the first pieces are gone and must be computed from the others.
+        The same for a download, which hashes nothing: the seal is its check. `lost` when the first pieces are gone
+        and must be computed from the others.
         """
         decoding = self.decode[k, m] if lost else 0.0
-        computing = megabytes * (self.aes + self.sha + self.tls + decoding)
+        computing = megabytes * (self.load + self.tls + decoding + self.aes + self.store)
         return max(computing / cores, megabytes * self.write)
 
 
@@ -66,10 +71,14 @@ def measure(schemes: list[tuple[int, int]], folder: Path, megabytes: int = 64) -
     cipher = AESGCM(os.urandom(32))
     view = memoryview(data)
     blocks = [view[at : at + BLOCK] for at in range(0, len(data) - BLOCK, BLOCK)]
+    # into the same memory again and again: fresh memory would cost more than the cipher
+    sealed = bytearray(BLOCK + 16)
     return Primitives(
-        aes=_cpu(lambda: [cipher.encrypt(b"\0" * 12, block, None) for block in blocks]) / megabytes,
+        aes=_cpu(lambda: [cipher.encrypt_into(b"\0" * 12, block, None, sealed) for block in blocks]) / megabytes,
         sha=_cpu(lambda: [hashlib.sha256(block).digest() for block in blocks]) / megabytes,
         tls=_cpu(lambda: _through_tls(data)) / megabytes,
+        load=_loading(folder, view) / megabytes,
+        store=_cpu(lambda: _write(folder, view)) / megabytes,
         write=_wall(lambda: _write(folder, view)) / megabytes,
         encode={scheme: _cpu(lambda s=scheme: _encode(blocks, *s)) / megabytes for scheme in schemes},  # type: ignore[misc]
         decode={scheme: _decoding(blocks, *scheme) / megabytes for scheme in schemes},
@@ -113,6 +122,14 @@ def _write(folder: Path, data: memoryview) -> None:
             file.write(data[at : at + (1 << 20)])
         file.flush()
         os.fsync(file.fileno())
+
+
+def _loading(folder: Path, data: memoryview) -> float:
+    room = bytearray(1 << 20)
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        file.write(data)
+        file.flush()
+        return _cpu(lambda: [os.preadv(file.fileno(), [room], at) for at in range(0, len(data), len(room))])
 
 
 def _through_tls(data: bytes) -> None:
