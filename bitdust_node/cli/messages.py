@@ -22,6 +22,13 @@ CONSUMER = "terminal_chat"
 #: Seconds that one question for messages may stay open.
 POLL_SECONDS = 60
 SEND_SECONDS = 90.0
+#: What a person wants to know of a message that was sent, by its state.
+FATES = {
+    "read": "it was read",
+    "delivered": "it was delivered",
+    "stored": "it waits at the suppliers of the user until he is back",
+    "pending": "the user can not be reached now: it is tried again",
+}
 
 
 @click.group(cls=Spellings, invoke_without_command=True)
@@ -37,8 +44,11 @@ def message(ctx: click.Context) -> None:
 @click.argument("words", nargs=-1, required=True, metavar="TEXT")
 @pass_context
 def send(context: Context, user: str, words: tuple[str, ...]) -> None:
-    """Send TEXT to USER, named by identity URL or global id."""
-    context.tell("message_send", SEND_SECONDS, recipient_id=user, data={"message": " ".join(words)})
+    """Send TEXT to USER, named by the name you gave, identity URL or global id."""
+    sent = context.tell("message_send", SEND_SECONDS, recipient_id=user, data={"message": " ".join(words)})
+    context.output.line(
+        FATES.get(sent.get("state"), "it was read" if sent.get("consumed") else "nobody has read it yet")
+    )
 
 
 @message.named("listen", "receive", "read")
@@ -57,6 +67,21 @@ def listen(context: Context, user: str | None) -> None:
     while True:
         for one in context.ask("message_receive", POLL_SECONDS + 30, **_question()) or []:
             talk.show(one)
+
+
+@message.named("history", "log")
+@click.argument("user", required=False, shell_complete=friend_ids)
+@click.option("--search", default="", metavar="WORDS", help="Only those with all these words.")
+@click.option("--limit", default=50, show_default=True, help="The newest so many.")
+@pass_context
+def history(context: Context, user: str | None, search: str, limit: int) -> None:
+    """Show what was written and received, of USER or of all who have the words, the newest last."""
+    context.need_node()
+    found = context.ask("message_history", recipient_id=user, search=search, limit=limit) or []
+    talk = Talk(context)
+    for one in reversed(found):
+        document = one["doc"]
+        talk.show({**document["payload"], "sender": document["sender"]["glob_id"]})
 
 
 def _question() -> dict[str, Any]:

@@ -166,7 +166,7 @@ class TalkTest(TestCase):
 
     async def test_sending(self) -> None:
         done = await deferToThread(run, self.base, "msg", "send", "bob@x", "hello", "bob")
-        self.assertRegex(done.output, r"^OK: \d\.\d+ sec\. message sent\n$")
+        self.assertRegex(done.output, r"^OK: \d\.\d+ sec\. message sent\nit was read\n$")
         self.assertEqual(self.people.sent, [("bob@x", {"message": "hello bob"})])
 
     async def test_typing(self) -> None:
