@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from automats.group_participant import PARTICIPANT, Input, State
 from automats.machine import Machine, Step
 from bitdust_node.alarm import Alarm
-from bitdust_node.errors import BitDustError, Conflict, NotFound, Refused, Unavailable
+from bitdust_node.errors import BitDustError, Conflict, Full, NotFound, Refused, Unavailable
 from bitdust_node.identity.names import NodeId
 from bitdust_node.membership.post import Pen, SignedPost
 from bitdust_node.membership.roster import Circle
@@ -28,6 +28,8 @@ from services.grouping.shelf import talk_of
 
 #: Seconds after which a member and its supplier compare what they have, and after a hint that something is missing.
 ROUND, SOON = 10.0, 0.1
+#: Own posts that no supplier has taken yet.
+UNSTORED = 10_000
 
 
 class Participant:
@@ -152,6 +154,8 @@ class Participant:
         role = means.book.own_role(self.circle)
         if role is not None and not role.writes:
             raise Refused("readers of a group do not post to it")
+        if len(self._unstored) >= UNSTORED:
+            raise Full(f"{UNSTORED} posts wait for the suppliers of the group already")
         roster, secret = means.book.current(self.circle)
         me = means.me
         pen = Pen(self.circle, me.node_id, me.device, me.device_record)
@@ -266,6 +270,7 @@ class Participant:
             self.consumed += await self._exchange.compare(active, listen=True)
             if not self.synchronized and active == self.active:
                 self.synchronized = True
+                await self._means.shelf.settle(self.circle, self._means.me.node_id)
                 self._publish("group-synchronized")
             self.circuit.tend(active)
         except (Conflict, Refused) as error:

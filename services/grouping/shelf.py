@@ -47,9 +47,13 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     CREATE TABLE pen (log BLOB NOT NULL);
     """,
+    # number of the last own post that a supplier keeps
+    "ALTER TABLE groups ADD COLUMN stored INTEGER NOT NULL DEFAULT 0;",
 )
 #: Bytes of signed posts of one group that a member keeps, to fill gaps of suppliers; the history has what they say.
 ROOM = 64 * 1024 * 1024
+#: Own posts of an earlier run that are settled at once.
+SETTLED = 1000
 
 
 @dataclass(frozen=True)
@@ -215,6 +219,28 @@ class Shelf:
             return post
 
         return await self.history.write(write)
+
+    async def settle(self, circle: Circle, author: NodeId) -> None:
+        """
+        A supplier has all own posts that are here: the history is to say so also of those of an earlier run.
+        """
+        names = (circle.owner, circle.alias)
+
+        def write(writing: Writing) -> None:
+            c = writing.connection
+            id = circle_id(c, circle)
+            log = log_of(c, id, author, self.log) if id is not None else None
+            row = c.execute("SELECT stored FROM groups WHERE owner = ? AND alias = ?", names).fetchone()
+            if log is None or row is None:
+                return
+            query = "SELECT post FROM posts WHERE log = ? AND number > ? ORDER BY number LIMIT ?"
+            posts = [SignedPost.parse(post) for (post,) in c.execute(query, (log.id, row[0], SETTLED))]
+            if posts:
+                writing.advance(talk_of(circle), author, [post.message_id for post in posts], "stored")
+                query = "UPDATE groups SET stored = ? WHERE owner = ? AND alias = ?"
+                c.execute(query, (posts[-1].post.number, *names))
+
+        await self.history.write(write)
 
     async def keep(self, circle: Circle, arrivals: Sequence[Arrival], proofs: Mapping[bytes, Proof]) -> list[Outcome]:
         """

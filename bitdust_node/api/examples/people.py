@@ -13,8 +13,13 @@ _SHARE = "share_0123456789abcdef0123456789abcdef$alice@127.0.0.1_8084"
 _NO_SHARE = Refusal("it names no share", {"key_id": "master"}, "invalid share id")
 _GROUP = "group_0123456789abcdef0123456789abcdef$alice@127.0.0.1_8084"
 _NO_KEY = Refusal("the key is not known", {"key_id": "nope"}, "key nope$alice@127.0.0.1_8084 is not registered")
-_NO_GROUP = Refusal("it is no id of a group", {"group_key_id": "master$alice@127.0.0.1_8084"}, "invalid group id")
 _BAD_KEY = Refusal("the text is no key id", {"key_id": "a$$b"}, "incorrect key_id format")
+
+
+def _no_group(**more: object) -> Refusal:
+    arguments = {"group_key_id": "master$alice@127.0.0.1_8084", **more}
+    return Refusal("it is no id of a group", arguments, "invalid group id")
+
 
 IDENTITIES: tuple[Example, ...] = (
     Example(
@@ -185,7 +190,7 @@ MESSAGES: tuple[Example, ...] = (
         {"group_key_id": _GROUP, "data": {"text": "hello"}},
         f"unknown group key: {_GROUP}",
         refusals=(
-            _NO_GROUP,
+            _no_group(data={"text": "hello"}),
             Refusal("nobody could own it", {"group_key_id": "group_1$$", "data": {}}, "wrong group id"),
         ),
     ),
@@ -228,21 +233,21 @@ TOGETHER: tuple[Example, ...] = (
             Refusal("it would be somebody else's", {"creator_id": _BOB}, "failed to create new group: only own groups"),
         ),
     ),
-    Example("group_info", {"group_key_id": _GROUP}, f"group key was not found: {_GROUP}", refusals=(_NO_GROUP,)),
+    Example("group_info", {"group_key_id": _GROUP}, f"group key was not found: {_GROUP}", refusals=(_no_group(),)),
     Example("group_info_dht", {"group_creator_id": _BOB}),
-    Example("group_join", {"group_key_id": _GROUP}, f"group key is not registered: {_GROUP}", refusals=(_NO_GROUP,)),
-    Example("group_reconnect", {"group_key_id": _GROUP}, f"unknown group key: {_GROUP}", refusals=(_NO_GROUP,)),
+    Example("group_join", {"group_key_id": _GROUP}, f"group key is not registered: {_GROUP}", refusals=(_no_group(),)),
+    Example("group_reconnect", {"group_key_id": _GROUP}, f"unknown group key: {_GROUP}", refusals=(_no_group(),)),
     Example(
         "group_share",
         {"group_key_id": _GROUP, "trusted_user_id": _BOB},
         f"unknown group key: {_GROUP}",
-        refusals=(_NO_GROUP,),
+        refusals=(_no_group(trusted_user_id=_BOB),),
     ),
     Example(
         "group_revoke",
         {"group_key_id": _GROUP, "user_id": _BOB},
         f"unknown group key: {_GROUP}",
-        refusals=(_NO_GROUP,),
+        refusals=(_no_group(user_id=_BOB),),
     ),
-    Example("group_leave", {"group_key_id": _GROUP}, f"unknown group key: {_GROUP}", refusals=(_NO_GROUP,)),
+    Example("group_leave", {"group_key_id": _GROUP}, f"unknown group key: {_GROUP}", refusals=(_no_group(),)),
 )

@@ -5,9 +5,13 @@ Groups: everybody gets each post once, in the order of its author, whoever goes 
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 from bitdust_node.errors import BitDustError
 from services.grouping.groups import Groups
+from services.messaging.history import History
+from services.postman.queues import Queues
+from services.supplier import Supplier
 from tests.services.grouping.circle import GroupsCase
 
 
@@ -133,6 +137,50 @@ class Groups3(GroupsCase):
         self.clock.advance(60)
         for person in self.people:
             self.assertEqual(sorted(person.texts()), ["alone", "without you"])
+
+    def test_what_a_supplier_keeps_counts_into_the_lease_and_ends_with_it(self) -> None:
+        key_id, circle = self.group(*self.people[1:])
+        for number in range(20):
+            self.send(self.people[number % 3], key_id, f"{number}")
+        self.clock.advance(3)
+        supplier = self.suppliers[0]
+        keeping = supplier.get(Supplier).keeping
+        assert keeping is not None
+        owner = circle.owner
+        used = keeping.space.account(owner).used
+        self.assertGreater(used, 20 * 300)
+        name = f"{circle.alias}&{self.owner.id}&{supplier.id}"
+        (queue,) = [queue for queue in self.run_now(supplier.get(Queues).all()) if queue.queue_id == name]
+        self.assertEqual((queue.messages, queue.last), (20, 20))
+        self.assertEqual(set(queue.producers), {person.id for person in self.people})
+        self.die(supplier)
+        self.again(supplier)
+        keeping = supplier.get(Supplier).keeping
+        assert keeping is not None
+        self.assertEqual(keeping.space.account(owner).used, used)
+        # else he would hire it again, and members would bring what it lacks
+        self.network.part([supplier.node.name])
+        self.run_now(keeping.end(owner))
+        self.clock.advance(1)
+        self.assertEqual(keeping.space.account(owner).used, 0)
+        self.assertNotIn(name, [queue.queue_id for queue in self.run_now(supplier.get(Queues).all())])
+
+    def test_a_post_is_pending_until_a_supplier_keeps_it(self) -> None:
+        key_id, circle = self.group(self.people[1])
+        lone = self.people[1]
+        self.network.part([lone.node.name])
+        self.send(lone, key_id, "one")
+        self.assertEqual(self.states(lone), ["pending"])
+        self.die(lone)
+        self.network.heal()
+        self.again(lone)
+        self.until(lambda: lone.part(circle).synchronized)
+        self.clock.advance(1)
+        self.assertEqual(self.states(lone), ["stored"])
+
+    def states(self, person: Any) -> list[str]:
+        found = self.run_now(person.get(History).page(None, 0, 100))
+        return [kept.entry.state for kept in found]
 
     def test_leaving(self) -> None:
         key_id, circle = self.group(*self.people[1:])
