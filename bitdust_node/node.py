@@ -287,7 +287,7 @@ class Node:
         What was made for many to use belongs to nobody else: databases, for one. Newest first.
         """
         for part in reversed(list(self.parts)):
-            if inspect.iscoroutinefunction(getattr(type(part), "close", None)) and not isinstance(part, Service):
+            if _closable(type(part)) and not isinstance(part, Service):
                 await cast(Closable, part).close()
 
     def _closing(self, what: str, close: Callable[[], Awaitable[object] | object]) -> None:
@@ -301,3 +301,9 @@ class Node:
                 one.callback(None)
             else:
                 one.errback(error)
+
+
+def _closable(part: type) -> bool:
+    """True for `async def close(self)`; one with arguments closes something else, a share for one."""
+    close = getattr(part, "close", None)
+    return inspect.iscoroutinefunction(close) and len(inspect.signature(close).parameters) == 1
