@@ -58,7 +58,7 @@ class Job:
     def up(self, local: Path) -> Cost:
         """Upload a file or folder under its own name and wait until it is stored."""
         self._customer.call("POST", "file/create", remote_path=local.name, as_folder=local.is_dir())
-        return self._cost(
+        return self.cost(
             lambda: self._customer.call(
                 "POST", "file/upload/start", local_path=str(local), remote_path=local.name, wait_result=True
             )
@@ -87,14 +87,14 @@ class Job:
             for thread in threads:
                 thread.join()
 
-        return self._cost(all_of_them)
+        return self.cost(all_of_them)
 
     def down(self, local: Path) -> Cost:
         """Download what `up` stored, and raise ValueError unless it is the same."""
         destination = self._folder / "down"
         shutil.rmtree(destination, ignore_errors=True)
         destination.mkdir()
-        cost = self._cost(
+        cost = self.cost(
             lambda: self._customer.call(
                 "POST",
                 "file/download/start",
@@ -108,7 +108,8 @@ class Job:
         shutil.rmtree(destination)
         return cost
 
-    def _cost(self, action: Callable[[], object]) -> Cost:
+    def cost(self, action: Callable[[], object]) -> Cost:
+        """Do something that the customer and the suppliers work at, and measure it."""
         self._customer.forget_peak()
         customer, suppliers = self._customer.cpu(), sum(peer.cpu() for peer in self._suppliers)
         begin = time.perf_counter()
