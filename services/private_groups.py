@@ -21,11 +21,11 @@ from bitdust_node.keys.ring import KeyRing
 from bitdust_node.keys.rsa import SIZES
 from bitdust_node.membership.roster import Circle, Role
 from bitdust_node.service import Service
-from services.grouping.admission import Admission, circle_of
 from services.grouping.describing import describe
-from services.grouping.groups import Groups
+from services.grouping.groups import Groups, group_of
 from services.grouping.shelf import talk_of
 from services.hiring.family import Families
+from services.membership.admission import Admission, circle_of
 from services.membership.book import Book
 from services.messaging.entries import GROUP, Conversation
 from services.models.conversations import ConversationModel
@@ -92,7 +92,7 @@ class PrivateGroups(Service):
         shown = []
         for key in self._ring:
             mine = key.owner_id == self._me.node_id
-            circle = _circle(key)
+            circle = group_of(key)
             if circle is None or not (include_mine if mine else include_granted):
                 continue
             if not only_active or self._groups.get(circle) is not None:
@@ -201,6 +201,7 @@ class PrivateGroups(Service):
         if erase_key:
             await self._ring.erase(key.key_id)
             return Answer(shown, message="group deactivated and deleted")
+        await self._ring.activate(key.key_id, active=False)
         return Answer(shown, message="group deactivated")
 
     @method("PUT", "/group/reconnect/v1", needs=NEEDS)
@@ -281,7 +282,7 @@ class PrivateGroups(Service):
             raise Invalid(unreadable) from None
         if key is None:
             raise NotFound(f"{unknown}: {group_key_id.strip()[:200]}")
-        circle = _circle(key)
+        circle = group_of(key)
         if circle is None:
             raise Invalid("invalid group id")
         return key, circle
@@ -302,7 +303,7 @@ class PrivateGroups(Service):
     def _conversation(self, one: Conversation) -> dict[str, Any]:
         """The fields of the group, for the list of conversations."""
         key = self._ring.of(one.talk.owner, one.talk.alias)
-        circle = _circle(key) if key is not None else None
+        circle = group_of(key) if key is not None else None
         if key is None or circle is None:
             return {"state": "CLEANED"}
         return {"key_id": key.key_id} | self._describe(key, circle, with_key=False)
@@ -310,14 +311,6 @@ class PrivateGroups(Service):
     def _describe(self, key: Key, circle: Circle, with_key: bool) -> dict[str, Any]:
         shown = describe(key, circle, self._groups, self._book, self._resolver, self._me)
         return shown | {"group_key_info": key.describe()} if with_key else shown
-
-
-def _circle(key: Key) -> Circle | None:
-    try:
-        circle = circle_of(key)
-    except Invalid:
-        return None
-    return circle if circle.alias.startswith("group_") else None
 
 
 def _seconds(timeout: int) -> float:

@@ -20,6 +20,7 @@ from bitdust_node.tasks import Tasks
 from services.catalog.catalog import Catalog
 from services.customer import Customer
 from services.data_motion import DataMotion
+from services.hiring.standing import Standing
 from services.models.rebuilder import RebuilderModel
 from services.transfer.means import Means
 from services.transfer.rebuild import rebuild
@@ -27,7 +28,6 @@ from services.upkeep.audits import Audits
 from services.upkeep.recoding import Recoding
 from services.upkeep.repacking import Repacking
 from services.upkeep.reports import Reports
-from services.upkeep.standing import Standing
 
 #: Seconds after something was lost or a supplier came or went, and between rounds while something is missing.
 SOON, AGAIN = 2.0, 60.0

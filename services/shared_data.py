@@ -24,7 +24,7 @@ from bitdust_node.keys.rsa import SIZES
 from bitdust_node.membership.roster import Role
 from bitdust_node.service import Service
 from services.catalog.places import SHARE
-from services.grouping.admission import Admission
+from services.membership.admission import Admission
 from services.membership.book import Book
 from services.models.shares import SharedFileModel, ShareModel
 from services.my_data import MyData

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from bitdust_node.clock import Clock
 from services.catalog.schema import Piece
 from services.customer import Customer
+from services.hiring.standing import Standing
 from services.transfer.speeds import Speed, Speeds
-from services.upkeep.standing import Standing
 
 #: How much faster the holder of a piece must be that has to be decoded, to be asked before one of the data itself.
 DECODING = 1.5

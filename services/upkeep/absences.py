@@ -18,7 +18,7 @@ from bitdust_node.router.router import Router
 from bitdust_node.tasks import Tasks
 from services.customer import Customer
 from services.hiring.link import SupplierLink
-from services.upkeep.standing import Standing
+from services.hiring.standing import Standing
 
 #: Seconds between looks.
 EVERY = 60.0

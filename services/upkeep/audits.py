@@ -21,8 +21,8 @@ from bitdust_node.pieces.seal import VERSION_BYTES
 from bitdust_node.tasks import Tasks
 from bitdust_node.waiting import within
 from services.data_motion import Holder
+from services.hiring.standing import Standing
 from services.transfer.means import Means
-from services.upkeep.standing import Standing
 
 #: Seconds between audits; each goes to the next supplier in turn.
 EVERY = 60.0

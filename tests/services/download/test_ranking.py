@@ -8,9 +8,9 @@ from bitdust_node.waiting import sleep
 from bitdust_node.wire.storage import PIECE_GET
 from services.catalog.schema import Piece
 from services.customer import Customer
+from services.hiring.standing import Standing
 from services.transfer.ranking import HALF_LIFE, PATIENCE_LEAST, PATIENCE_MOST, Ranking
 from services.transfer.speeds import FINEST, MEMORY, SILENCE, TELLING, TELLING_TIME, Speeds
-from services.upkeep.standing import Standing
 from tests.services.download.test_download_grid import piece_file
 from tests.services.grid import GridCase
 

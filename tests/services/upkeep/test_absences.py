@@ -5,9 +5,9 @@ import os
 from services.backup_db import BackupDb
 from services.customer import Customer
 from services.hiring.link import SupplierLink
+from services.hiring.standing import SETTLED, Standing
 from services.supplier import Supplier
 from services.upkeep.absences import HOUR
-from services.upkeep.standing import SETTLED, Standing
 from tests.services.grid import GridCase, Member
 
 GRACE = "services/employer/replacement-grace-hours"

@@ -12,10 +12,10 @@ from bitdust_node.wire.storage import PIECE_AUDIT, PieceAudit
 from services.backup_db import BackupDb
 from services.catalog.schema import Piece
 from services.data_motion import Holder
+from services.hiring.standing import FAILURE_WEIGHT, SETTLED, Record, Standing
 from services.rebuilding import Rebuilding
 from services.supplier import Supplier
 from services.upkeep.audits import EVERY, Audits
-from services.upkeep.standing import FAILURE_WEIGHT, SETTLED, Record, Standing
 from tests.services.grid import GridCase, Member
 
 
