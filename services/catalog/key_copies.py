@@ -16,6 +16,7 @@ from bitdust_node.events import Event, Events
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import KeyId
 from bitdust_node.identity.resolver import Resolver
+from bitdust_node.keys.folder import Key
 from bitdust_node.keys.parcel import Parcel
 from bitdust_node.keys.ring import KeyRing
 from bitdust_node.threads import Workers
@@ -52,6 +53,7 @@ class KeyCopies:
         self._ring, self._me, self._resolver = ring, me, resolver
         self._events, self._workers = events, workers
         self._callbacks: tuple[Callable[[], object], ...] = ()
+        self._awaiting: tuple[Callable[[Key], object], ...] = ()
         self._undo: list[Callable[[], None]] = []
 
     def start(self) -> None:
@@ -77,6 +79,17 @@ class KeyCopies:
 
         return undo
 
+    def observe_returned(self, callback: Callable[[Key], object]) -> Callable[[], None]:
+        """
+        Call back with each key that came back from suppliers; returns the function that ends it.
+        """
+        self._awaiting = (*self._awaiting, callback)
+
+        def undo() -> None:
+            self._awaiting = tuple(other for other in self._awaiting if other is not callback)
+
+        return undo
+
     def state(self) -> bytes | None:
         """
         What is to be kept; None while no copies are wanted.
@@ -98,23 +111,30 @@ class KeyCopies:
             state = msgspec.msgpack.decode(plain, type=KeyState)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise Invalid(f"not a copy of keys: {str(error)[:200]}") from None
+        known, returned = {key.key_id for key in self._ring}, []
         for copy in state.keys:
             try:
-                await self._register(copy)
+                key = await self._register(copy)
             except BitDustError as error:
                 self.log.warn("key {alias} can not be brought back: {error}", alias=copy.parcel.alias, error=error)
+            else:
+                if key.key_id not in known:
+                    returned.append(key)
+        for key in returned:
+            for callback in self._awaiting:
+                callback(key)
 
-    async def _register(self, copy: KeyCopy) -> None:
+    async def _register(self, copy: KeyCopy) -> Key:
         parcel = copy.parcel
         public, private = await self._workers.run(parcel.halves)
         key, label, active = private or public, parcel.label, copy.active
         try:
             own = KeyId(parcel.alias, self._me.global_id)
-            await self._ring.register(own, self._me.key.public, key, parcel.signature, label, active)
+            return await self._ring.register(own, self._me.key.public, key, parcel.signature, label, active)
         except Corrupt:
             owner = await self._resolver.resolve(parcel.owner)
             theirs = KeyId(parcel.alias, parcel.owner)
-            await self._ring.register(theirs, owner.public, key, parcel.signature, label, active)
+            return await self._ring.register(theirs, owner.public, key, parcel.signature, label, active)
 
     def _event(self, event: Event) -> None:
         if event.event_id in ("key-registered", "key-erased", "key-renamed"):

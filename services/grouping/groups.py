@@ -7,15 +7,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from automats.machine import Step
-from bitdust_node.errors import NotFound
+from bitdust_node.errors import Invalid, NotFound
 from bitdust_node.identity.names import NodeId
+from bitdust_node.keys.folder import Key
 from bitdust_node.membership.roster import Circle
 from bitdust_node.tasks import Tasks
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.posts import POST_NEW, PostBatch
+from services.catalog.key_copies import KeyCopies
 from services.grouping.means import Means
 from services.grouping.participant import Participant
 from services.grouping.shelf import Known
+
+#: Beginning of the alias of a group.
+GROUP = "group_"
 
 
 class Groups:
@@ -23,8 +28,8 @@ class Groups:
     Participants by group. `start` takes up those that were joined when the node stopped.
     """
 
-    def __init__(self, means: Means) -> None:
-        self._means = means
+    def __init__(self, means: Means, key_copies: KeyCopies) -> None:
+        self._means, self._key_copies = means, key_copies
         self._tasks = Tasks("groups")
         self._participants: dict[Circle, Participant] = {}
         self._undo: list[Callable[[], None]] = []
@@ -38,12 +43,19 @@ class Groups:
         await means.shelf.open()
         await means.couriers.start()
         means.router.serve(POST_NEW, self._new)
-        self._undo = [means.router.contacts.observe(self._contact_moved), means.book.observe(self._roster_changed)]
+        self._undo = [
+            means.router.contacts.observe(self._contact_moved),
+            means.book.observe(self._roster_changed),
+            self._key_copies.observe_returned(self._returned),
+        ]
         self.known = await means.shelf.known()
         for circle, known in self.known.items():
             key = means.ring.of(circle.owner, circle.alias)
             if known.joined and key is not None and key.active:
                 await self._begin(circle, known.consumed)
+        for key in list(means.ring):
+            if group_of(key) not in self.known:
+                self._returned(key)
 
     async def stop(self) -> None:
         for undo in self._undo:
@@ -106,6 +118,11 @@ class Groups:
         self.known = await self._means.shelf.known()
         return participant
 
+    def _returned(self, key: Key) -> None:
+        """After a recovery: the key of a group that was joined is active; its posts are with the suppliers."""
+        if key.active and key.private is not None and (circle := group_of(key)) is not None:
+            self._tasks.spawn("join a group that came back", self.join(circle))
+
     async def _begin(self, circle: Circle, consumed: int) -> Participant:
         participant = self._participants[circle] = Participant(circle, self._means, self._moved, consumed)
         await participant.start()
@@ -131,3 +148,13 @@ class Groups:
     def _moved(self, circle: Circle, step: Step) -> None:
         for callback in self._observers:
             callback(circle, step)
+
+
+def group_of(key: Key) -> Circle | None:
+    """
+    The group that a key stands for.
+    """
+    try:
+        return Circle.of(key.owner_id, key.alias) if key.alias.startswith(GROUP) else None
+    except Invalid:
+        return None

@@ -27,6 +27,8 @@ RATE = 2.0
 BURST = 50
 #: Keys that wait to be tested, one after the other: the primes of a large one take 0.3 s.
 WAITING = 100
+#: Beginnings of the aliases of shares and groups.
+CIRCLES = ("share_", "group_")
 
 
 class HandOver:
@@ -108,7 +110,10 @@ class HandOver:
             raise Refused("nobody hands own keys to their owner")
         public, private = await self._workers.run(parcel.halves)
         key_id = KeyId.parse(f"{parcel.alias}${owner.global_id}")
-        return await self._ring.register(key_id, owner.public, private or public, parcel.signature, parcel.label)
+        # a share is opened and a group joined by who wants that; their keys are active from then on
+        active = not parcel.alias.startswith(CIRCLES)
+        key, signature = private or public, parcel.signature
+        return await self._ring.register(key_id, owner.public, key, signature, parcel.label, active)
 
 
 def _reason(error: BitDustError) -> BitDustError:

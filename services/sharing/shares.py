@@ -16,8 +16,10 @@ from bitdust_node.identity.names import NodeId, idurl_of
 from bitdust_node.keys.folder import Key
 from bitdust_node.keys.ring import KeyRing
 from bitdust_node.membership.roster import Circle
+from bitdust_node.tasks import Tasks
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.members import CIRCLE_NEWS, CircleName
+from services.catalog.key_copies import KeyCopies
 from services.catalog.places import SHARE, Parts, Places
 from services.list_files import ListFiles
 from services.membership.endings import Endings
@@ -37,8 +39,11 @@ class Shares:
 
     log = Logger()
 
-    def __init__(self, common: Common, ring: KeyRing, places: Places, endings: Endings) -> None:
+    def __init__(self, common: Common, ring: KeyRing, places: Places, endings: Endings, key_copies: KeyCopies) -> None:
         self._common, self._ring, self._places, self._endings = common, ring, places, endings
+        self._key_copies = key_copies
+        self._tasks = Tasks("shares")
+        self._undo: Callable[[], None] | None = None
         self._running: dict[Circle, Share] = {}
         # one change of a share at a time
         self._turns: defaultdict[Circle, DeferredLock] = defaultdict(DeferredLock)
@@ -52,19 +57,16 @@ class Shares:
         await self._endings.start()
         self._common.router.serve(CIRCLE_NEWS, self._news)
         self._places.sharing = self
+        self._tasks = Tasks("shares")
+        self._undo = self._key_copies.observe_returned(self._returned)
         for key in self.known_keys():
-            circle = circle_of(key)
-            if circle.owner != self._common.me.node_id and not key.active:
-                continue
-            try:
-                share = await self._take_up(key)
-            except (BitDustError, OSError) as error:
-                self.log.error("share {key} can not be taken up: {error}", key=key.key_id, error=error)
-                continue
-            if key.active:
-                share.open()
+            await self._resume(key)
 
     async def stop(self) -> None:
+        undo, self._undo = self._undo, None
+        if undo is not None:
+            undo()
+        await self._tasks.stop()
         self._places.sharing = None
         self._common.router.withdraw(CIRCLE_NEWS)
         running, self._running = list(self._running.values()), {}
@@ -89,7 +91,7 @@ class Shares:
         """
         The keys of all shares that this node knows, those that it was given the public half of left out.
         """
-        return [key for key in self._ring if key.alias.startswith(SHARE) and _is_share(key) and key.private is not None]
+        return [key for key in self._ring if _is_share(key)]
 
     def get(self, circle: Circle) -> Share | None:
         """
@@ -139,6 +141,26 @@ class Shares:
         circle = circle_of(key)
         share: Share = await self._turns[circle].run(self._take_up, key)
         return share
+
+    def _returned(self, key: Key) -> None:
+        """After a recovery keys come when suppliers are found."""
+        if _is_share(key):
+            self._tasks.spawn("take up a share that came back", self._resume(key))
+
+    async def _resume(self, key: Key) -> None:
+        """As it was when the node ended."""
+        await self._turns[circle_of(key)].run(self._resume_now, key)
+
+    async def _resume_now(self, key: Key) -> None:
+        if key.owner_id != self._common.me.node_id and not key.active:
+            return
+        try:
+            share = await self._take_up(key)
+        except (BitDustError, OSError) as error:
+            self.log.error("share {key} can not be taken up: {error}", key=key.key_id, error=error)
+            return
+        if key.active:
+            share.open()
 
     async def _open(self, key: Key) -> Share:
         share = await self._take_up(key)
@@ -212,8 +234,9 @@ def circle_of(key: Key) -> Circle:
 
 
 def _is_share(key: Key) -> bool:
+    """Whoever was given the public half alone is no member."""
     try:
         circle_of(key)
     except Invalid:
         return False
-    return True
+    return key.private is not None
