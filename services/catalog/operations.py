@@ -32,6 +32,9 @@ Kind = Literal["file", "dir"]
 VersionId = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Number = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Size = Annotated[int, Meta(ge=0, le=1 << 60)]
+#: Unix seconds, to the end of the year 9999. No infinite ones, and none that is no number: a writer of a share could
+#: stop all others from reading on.
+Created = Annotated[float, Meta(ge=0, le=253_402_300_799)]
 
 
 class Stamp(msgspec.Struct, frozen=True, array_like=True, order=True):
@@ -65,7 +68,7 @@ class Put(msgspec.Struct, frozen=True, array_like=True, tag="p"):
     path: Path
     path_id: PathId
     kind: Kind
-    created: float
+    created: Created
 
 
 class Remove(msgspec.Struct, frozen=True, array_like=True, tag="r"):
@@ -93,7 +96,7 @@ class Store(msgspec.Struct, frozen=True, array_like=True, tag="s"):
     path_id: PathId
     version: VersionId
     name: Annotated[str, Meta(pattern=r"^F\d{14}(AM|PM)\d{0,9}$")]
-    created: float
+    created: Created
     kind: Literal["file", "folder"]
     size: Size
     k: Annotated[int, Meta(ge=1, le=256)]
@@ -121,7 +124,7 @@ class Pack(msgspec.Struct, frozen=True, array_like=True, tag="k"):
 
     stamp: Stamp
     version: VersionId
-    created: float
+    created: Created
     size: Size
     k: Annotated[int, Meta(ge=1, le=256)]
     m: Annotated[int, Meta(ge=1, le=256)]

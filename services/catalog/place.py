@@ -70,11 +70,12 @@ class Place:
             raise Refused("it was written by somebody else")
         return self._me.document
 
-    async def take(self, node_id: str, batch: Batch) -> None:
+    async def take(self, node_id: str, batch: Batch) -> Batch:
         """
-        A batch of that author is about to be merged, or the own one is told. Raises `Refused` for what does not belong
-        here.
+        A batch of that author is about to be merged, or the own one is told; what of it counts here. Raises `Refused`
+        for what does not belong here.
         """
+        return batch
 
 
 def names_secret(me: Me) -> bytes:

@@ -301,13 +301,12 @@ class Vault:
         author = await self._place.author(unchecked.author, name.log)
         read: Read = await self._workers.run(unchecked.check, author)
         batch = read.batch
-        await self._place.take(unchecked.author, batch)
         if (batch.log, batch.number) != (name.log, name.number):
             raise Conflict(f"batch {batch.number} of {batch.log.hex()} has the name of {name.number}")
         if last:
             self.log.error("catalog log {log} has a gap before {number}", log=batch.log.hex(), number=batch.number)
             await self._catalog.journal.skip(batch.log, batch.number - 1, batch.previous)
-        await self._catalog.merge(read)
+        await self._catalog.merge(Read(await self._place.take(unchecked.author, batch), read.digest))
 
     async def _forget_outdated(self) -> None:
         """Other devices have said anew what is kept for suppliers to come."""

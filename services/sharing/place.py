@@ -7,6 +7,8 @@ from __future__ import annotations
 import sqlite3
 from hashlib import sha256
 
+import msgspec
+
 from bitdust_node.database import StateDb
 from bitdust_node.errors import Refused
 from bitdust_node.identity.document import Document
@@ -30,6 +32,7 @@ MIGRATIONS = (
     CREATE TABLE authors (log BLOB PRIMARY KEY, node_id TEXT NOT NULL) WITHOUT ROWID;
     """,
 )
+_LOGS_OF = "SELECT log FROM authors WHERE node_id = ?"
 STRANGER = "it was written by somebody who is no member of the share"
 
 
@@ -113,12 +116,15 @@ class SharePlace(Place):
             raise Refused("it is in the log of another member")
         return document
 
-    async def take(self, node_id: str, batch: Batch) -> None:
+    async def take(self, node_id: str, batch: Batch) -> Batch:
         for body in batch.operations:
             alias = getattr(unpack(body), "alias", self.circle.alias)
             if alias != self.circle.alias:
                 raise Refused(f"an operation of the share is about {alias[:100]}")
         await self.chronicle.note_batch(node_id, batch)
+        # a writer who could say that he says again what somebody else tells would silence him for good
+        own = await self._db.read(lambda c: {bytes(row[0]) for row in c.execute(_LOGS_OF, (node_id,))})
+        return msgspec.structs.replace(batch, covers=[one for one in batch.covers if one.log in own])
 
     def _epoch(self) -> tuple[int, bytes]:
         if not self.writes:
