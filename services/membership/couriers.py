@@ -190,8 +190,15 @@ class Couriers:
             await self._book.accept(signed)
         except Conflict:
             # those in between are with the suppliers
-            self._tasks.spawn("fetch rosters", self.refresh(signed.roster.circle))
+            self._tasks.spawn("fetch rosters", self._follow(signed.roster.circle))
         return Nothing()
+
+    async def _follow(self, circle: Circle) -> None:
+        try:
+            await self.refresh(circle)
+        except BitDustError as error:
+            # who takes part compares with a supplier anyway
+            self.log.info("newer rosters of {alias} did not come: {reason}", alias=circle.alias, reason=str(error))
 
     async def _repeat(self) -> None:
         for circle in list(self._unfinished):

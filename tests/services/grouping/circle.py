@@ -120,6 +120,8 @@ class GroupsCase(GridCase):
 
     suppliers_number = 2
     people_number = 3
+    #: Suppliers that the owner hires; all if it is None.
+    hired: int | None = None
     hire = False
     #: Classes of nodes, and of the services that run on them.
     person: type[Person] = Person
@@ -135,7 +137,8 @@ class GroupsCase(GridCase):
         count = self.suppliers_number + self.people_number
         nodes = self.run_now(make_nodes(Ends(self), count, network=self.network))  # type: ignore[arg-type]
         records: dict[tuple[str, str], Any] = {}
-        hiring = {"services/customer/suppliers-number": str(self.suppliers_number)}
+        wanted = self.hired or self.suppliers_number
+        hiring = {"services/customer/suppliers-number": str(wanted)}
         self.people: list[Any] = []
         self.suppliers = []
         for number, node in enumerate(nodes, 1):
@@ -153,7 +156,7 @@ class GroupsCase(GridCase):
         for one in (*self.suppliers, *self.people):
             self.begin(one)
         customer = self.owner.get(Customer)
-        self.until(lambda: len(customer.connected()) == self.suppliers_number)
+        self.until(lambda: len(customer.connected()) == wanted)
         self.clock.advance(5)
 
     def begin(self, one: Any) -> None:
