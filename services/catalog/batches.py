@@ -95,13 +95,6 @@ class Unchecked:
         return Read(self.batch, sha256(self._signed.body).digest())
 
 
-def read_batch(data: bytes, owner: Document) -> Read:
-    """
-    Unpack a batch. `Corrupt` if no device of the owner has signed it, `Invalid` if it is none.
-    """
-    return unpack_batch(data).check(owner)
-
-
 def unpack_batch(data: bytes) -> Unchecked:
     """
     Unpack a batch without checking who wrote it. `Invalid` if it is none.

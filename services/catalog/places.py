@@ -60,12 +60,6 @@ class Places:
         circle = self.circle(remote_path)
         return None if circle is None else self._part(circle, wanted)
 
-    def of_key(self, key_id: str, wanted: type[T]) -> T | None:
-        """
-        The same by the id of a key.
-        """
-        return self.of_path(f"{key_id}:", wanted)
-
     def all(self, wanted: type[T]) -> list[T]:
         """
         The parts of all shares that are opened.

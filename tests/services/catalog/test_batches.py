@@ -17,7 +17,7 @@ from bitdust_node.paths import DataFolder
 from bitdust_node.pieces.signet import OwnSignet
 from bitdust_node.threads import InlineWorkers
 from bitdust_node.waiting import started
-from services.catalog.batches import UNPACKED_LIMIT, Batch, Read, read_batch, sign_batch
+from services.catalog.batches import UNPACKED_LIMIT, Batch, Read, sign_batch, unpack_batch
 from services.catalog.catalog import Catalog
 from services.catalog.objects import BATCH, Name, Names, open_object, seal_object
 from services.catalog.operations import Put, Stamp, pack, unpack
@@ -48,7 +48,7 @@ class BatchTest(SynchronousTestCase):
 
     def batch(self, number: int, previous: bytes, *bodies: bytes, log: bytes = LOG) -> Read:
         packed, digest = sign_batch(Batch(1, log, number, previous, [], list(bodies)), self.device, self.record)
-        read = read_batch(packed, test_document(1))
+        read = unpack_batch(packed).check(test_document(1))
         self.assertEqual(read.digest, digest)
         return read
 
@@ -88,17 +88,17 @@ class BatchTest(SynchronousTestCase):
         foreign = DeviceRecord.make(test_key(2), self.device.spki, "laptop", 2.0)
         for record in (foreign, self.record[:-5] + bytes(5)):
             with self.assertRaises(BitDustError):
-                read_batch(sign_batch(batch, self.device, record)[0], test_document(1))
+                unpack_batch(sign_batch(batch, self.device, record)[0]).check(test_document(1))
         # the record of one device with the signature of another
         with self.assertRaises(Corrupt):
-            read_batch(sign_batch(batch, DeviceKey.generate(1.0), self.record)[0], test_document(1))
+            unpack_batch(sign_batch(batch, DeviceKey.generate(1.0), self.record)[0]).check(test_document(1))
 
     def test_noise_and_bombs(self) -> None:
         packed, _ = sign_batch(Batch(1, LOG, 1, ZEROS, [], []), self.device, self.record)
         bomb = zlib.compress(msgspec.msgpack.encode(bytes(UNPACKED_LIMIT + 1)))
         for wrong in (b"", secrets.token_bytes(100), packed[:-1], bomb, zlib.compress(b"\x93\x01\x02\x03")):
             with self.assertRaises(BitDustError):
-                read_batch(wrong, test_document(1))
+                unpack_batch(wrong).check(test_document(1))
 
     def test_objects(self) -> None:
         names = Names(bytes(32))
