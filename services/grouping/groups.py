@@ -12,6 +12,7 @@ from bitdust_node.identity.names import NodeId
 from bitdust_node.keys.folder import Key
 from bitdust_node.membership.roster import Circle
 from bitdust_node.tasks import Tasks
+from bitdust_node.waiting import all_of
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.posts import POST_NEW, PostBatch
 from services.catalog.key_copies import KeyCopies
@@ -63,8 +64,9 @@ class Groups:
         self._undo = []
         self._means.router.withdraw(POST_NEW)
         participants, self._participants = list(self._participants.values()), {}
-        for participant in participants:
-            await participant.leave()
+        for result in await all_of(participant.leave() for participant in participants):
+            if isinstance(result, Exception):
+                raise result
         await self._tasks.stop()
         await self._means.couriers.stop()
 

@@ -125,6 +125,17 @@ class Groups3(GroupsCase):
         self.assertEqual(self.owner.texts()[-1], "again")
         self.assertEqual(away.part(circle).consumed, 302)
 
+    def test_a_node_with_many_groups_stops_although_nobody_answers(self) -> None:
+        """A service has 15 s to stop: groups do not take leave one after the other."""
+        for _ in range(10):
+            self.group()
+        owner = self.owner.node.name
+        self.network.part([owner], [one.node.name for one in self.up if one is not self.owner])
+        begun = self.clock.seconds()
+        self.run_now(self.owner.api.stop())
+        self.assertLess(self.clock.seconds() - begun, 5)
+        self.run_now(self.owner.api.start())
+
     def test_posts_of_one_that_was_alone_come_when_it_is_back(self) -> None:
         key_id, _circle = self.group(*self.people[1:])
         lone = self.people[2]
