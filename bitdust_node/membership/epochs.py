@@ -78,7 +78,10 @@ def open_past(roster: Roster, secret: bytes) -> dict[int, bytes]:
     if len(text) % size:
         raise Corrupt("the secrets of earlier epochs are cut off")
     parts = [text[start : start + size] for start in range(0, len(text), size)]
-    return {int.from_bytes(part[:8], "big"): part[8:] for part in parts}
+    past = {int.from_bytes(part[:8], "big"): part[8:] for part in parts}
+    if not all(0 < number < roster.epoch for number in past):
+        raise Corrupt("the secrets of earlier epochs are not of earlier epochs")
+    return past
 
 
 def derive(secret: bytes, purpose: str, bound: bytes = b"") -> bytes:

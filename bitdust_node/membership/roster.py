@@ -202,8 +202,11 @@ def check_next(new: SignedRoster, known: SignedRoster | None) -> None:
     author = known.roster.member(roster.author)
     if author is None or author.role is not Role.ADMIN:
         raise Refused("only the owner and admins change the members")
-    if _untouchable(roster) != _untouchable(known.roster) or roster.epoch < known.roster.epoch:
+    if _untouchable(roster) != _untouchable(known.roster):
         raise Refused("only the owner changes admins")
+    # one that he could choose freely might be the last one that there can be
+    if roster.epoch - known.roster.epoch not in (0, 1):
+        raise Refused("the epoch of a roster is that of the one before, or the next one")
 
 
 def prevails(one: SignedRoster, other: SignedRoster) -> bool:

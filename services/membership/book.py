@@ -4,7 +4,9 @@ The book of rosters: who belongs to the shares and groups of this node, and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
@@ -22,10 +24,17 @@ from bitdust_node.membership.changes import Changed, first_roster, with_member, 
 from bitdust_node.membership.epochs import open_past, unwrap
 from bitdust_node.membership.roster import Circle, Role, Roster, SignedRoster, check_next, prevails
 from bitdust_node.threads import Workers
+from bitdust_node.waiting import all_of
 from services.membership.rows import MIGRATIONS, Page, forget, keep, load, numbered
+
+T = TypeVar("T")
 
 #: Shares and groups that one node can belong to.
 CIRCLES_LIMIT = 5000
+#: Secrets that are kept of one epoch: two may have begun it at once, an admin who begins it ever anew is not followed.
+SECRETS_LIMIT = 16
+#: Identities that are looked up at once.
+AT_ONCE = 10
 NOT_MEMBER = "this node is not a member"
 
 
@@ -43,15 +52,17 @@ class Book:
         self._workers, self._clock = workers, clock
         self._pages: dict[Circle, Page] = {}
         self._opened = False
-        # one change at a time, else two of this node would follow the same roster
-        self._turn = DeferredLock()
+        self._opening = DeferredLock()
+        # one change of a circle at a time, else two of this node would follow the same roster; the others do not wait
+        # until the identity of an author somewhere is found
+        self._turns: WeakValueDictionary[Circle, DeferredLock] = WeakValueDictionary()
         self._observers: tuple[Callable[[Circle], object], ...] = ()
 
     async def open(self) -> None:
         """
         Read what is there; done once.
         """
-        await self._turn.run(self._open)
+        await self._opening.run(self._open)
 
     # --- read ---
 
@@ -127,35 +138,43 @@ class Book:
         The first roster of a new share or group of this node. open_past: whoever is taken in later may read what was
         before.
         """
-        return await self._turn.run(self._create, circle, open_past)
+        return await self._in_turn(circle, self._create, circle, open_past)
 
     async def admit(self, circle: Circle, document: Document, role: Role) -> SignedRoster | None:
         """
         Take somebody in, or give him another role; None if he has it already. `Refused` unless this node may.
         """
-        return await self._turn.run(self._admit, circle, document, role)
+        return await self._in_turn(circle, self._admit, circle, document, role)
 
     async def remove(self, circle: Circle, node_id: NodeId) -> SignedRoster:
         """
         Remove a member: what comes after is not for him. `NotFound` if he is none, `Refused` unless this node may.
         """
-        return await self._turn.run(self._remove, circle, node_id)
+        return await self._in_turn(circle, self._remove, circle, node_id)
 
     async def accept(self, signed: SignedRoster) -> bool:
         """
         Take a roster that came from somewhere; False if it is not newer. Raises `Conflict` if one in between is
         missing, `Corrupt` or `Refused` for a forged one, `NotFound` for what this node has nothing to do with.
         """
-        return await self._turn.run(self._accept, signed)
+        return await self._in_turn(signed.roster.circle, self._accept, signed)
 
     async def forget(self, circle: Circle) -> None:
         """
         Forget a share or group, its secrets too.
         """
-        self._pages.pop(circle, None)
-        await self._db.run(lambda c: forget(c, circle))
+        await self._in_turn(circle, self._forget, circle)
 
     # ---
+
+    async def _in_turn(self, circle: Circle, change: Callable[..., Coroutine[Any, Any, T]], *arguments: object) -> T:
+        turn = self._turns.setdefault(circle, DeferredLock())
+        changed: T = await turn.run(change, *arguments)
+        return changed
+
+    async def _forget(self, circle: Circle) -> None:
+        self._pages.pop(circle, None)
+        await self._db.run(lambda c: forget(c, circle))
 
     async def _open(self) -> None:
         if not self._opened:
@@ -183,7 +202,10 @@ class Book:
             return None
         if present is not None and present.role is Role.ADMIN and self._me.node_id != circle.owner:
             raise Refused("only the owner changes admins")
-        readers = await self._readers(page.newest.roster)
+        with_past = _is_open(page)
+        # only a new epoch is wrapped anew for all
+        anew = present is None and not with_past
+        readers = await self._readers(page.newest.roster) if anew else {}
         changed = await self._workers.run(
             with_member,
             page.newest,
@@ -193,7 +215,7 @@ class Book:
             page.current,
             readers,
             int(self._clock.seconds()),
-            with_past=_is_open(page),
+            with_past=with_past,
         )
         return await self._sign(changed, page.open_past)
 
@@ -219,12 +241,15 @@ class Book:
         return page
 
     async def _readers(self, roster: Roster, but: str = "") -> dict[str, PublicKey]:
-        readers = {}
-        for member in roster.members:
-            if member.node_id != but:
-                document = self._resolver.cached(member.node_id) or await self._resolver.resolve(member.idurl)
-                readers[member.node_id] = document.public
-        return readers
+        members = [member for member in roster.members if member.node_id != but]
+        known = {one.node_id: self._resolver.cached(one.node_id) for one in members}
+        sought = [one for one in members if known[one.node_id] is None]
+        found = await all_of((self._resolver.resolve(one.idurl) for one in sought), limit=AT_ONCE)
+        for member, document in zip(sought, found, strict=True):
+            if isinstance(document, Exception):
+                raise document
+            known[member.node_id] = document
+        return {node_id: document.public for node_id, document in known.items() if document is not None}
 
     async def _sign(self, changed: Changed, open_past: bool) -> SignedRoster:
         signed = await self._workers.run(changed.roster.sign, self._me.key)
@@ -261,9 +286,10 @@ class Book:
         return found.public
 
     async def _keep(self, signed: SignedRoster, secrets: dict[int, bytes], open_past: bool) -> None:
-        await self._db.run(lambda c: keep(c, signed, secrets, open_past))
         circle = signed.roster.circle
         page = self._pages.get(circle)
+        secrets = _wanted(secrets, page.secrets if page is not None else {})
+        await self._db.run(lambda c: keep(c, signed, secrets, open_past))
         if page is None:
             page = self._pages[circle] = Page(signed, {}, open_past)
         page.newest = signed
@@ -287,6 +313,15 @@ def _secrets(me: Me, roster: Roster) -> dict[int, bytes]:
         # what was before is lost, what comes is not
         past = {}
     return past | {roster.epoch: secret}
+
+
+def _wanted(secrets: Mapping[int, bytes], known: Mapping[int, list[bytes]]) -> dict[int, bytes]:
+    """Those of the secrets that there is room for."""
+    return {
+        epoch: secret
+        for epoch, secret in secrets.items()
+        if secret in known.get(epoch, ()) or len(known.get(epoch, ())) < SECRETS_LIMIT
+    }
 
 
 def _is_open(page: Page) -> bool:

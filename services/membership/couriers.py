@@ -46,6 +46,8 @@ class Couriers:
         self._pace = Buckets(RATE, BURST)
         #: What some supplier has not yet.
         self._unfinished: set[Circle] = set()
+        #: Newer rosters of these are being fetched.
+        self._following: set[Circle] = set()
 
     async def start(self) -> None:
         """
@@ -114,7 +116,8 @@ class Couriers:
             raise NotFound("the members are not known yet")
         try:
             return await self._put(supplier, newest)
-        except Conflict:
+        except (Conflict, NotFound):
+            # it lacks some in between; whom it does not know as a member it tells no more than that there is nothing
             number = 0
             for signed in await self._chain(newest, self._earlier):
                 number = await self._put(supplier, signed)
@@ -154,6 +157,23 @@ class Couriers:
                 failure = error
         raise failure
 
+    async def agree(self, circle: Circle, supplier: NodeId) -> None:
+        """
+        Let this node and a supplier know the same newest roster, also if it was hired after the last change. Raises
+        `NotFound` if it says that this node is no member.
+        """
+        known = self._book.newest(circle)
+        number = known.roster.number if known is not None else 0
+        try:
+            answer = await self._router.request(supplier, ROSTER_GET, RosterGet(circle, number), ANSWER_TIME)
+        except NotFound:
+            await self.push(circle, supplier)
+            return
+        if answer.newest > number:
+            await self.fetch(circle, supplier)
+        elif answer.newest < number:
+            await self.push(circle, supplier)
+
     async def _put(self, supplier: NodeId, signed: SignedRoster) -> int:
         kept = await self._router.request(supplier, ROSTER_PUT, RosterPut(signed.packed), ANSWER_TIME)
         return kept.number
@@ -186,11 +206,17 @@ class Couriers:
         if not self._pace.take(peer, self._clock.seconds()):
             raise Full("too many rosters in a short time")
         signed = SignedRoster.parse(question.roster)
+        circle = signed.roster.circle
+        # whatever becomes of it: who brings it does not learn by the answer what this node belongs to
         try:
             await self._book.accept(signed)
         except Conflict:
             # those in between are with the suppliers
-            self._tasks.spawn("fetch rosters", self._follow(signed.roster.circle))
+            if circle not in self._following:
+                self._following.add(circle)
+                self._tasks.spawn("fetch rosters", self._follow(circle))
+        except BitDustError as error:
+            self.log.info("a roster of {who} is not taken: {reason}", who=peer[:12], reason=str(error))
         return Nothing()
 
     async def _follow(self, circle: Circle) -> None:
@@ -199,6 +225,8 @@ class Couriers:
         except BitDustError as error:
             # who takes part compares with a supplier anyway
             self.log.info("newer rosters of {alias} did not come: {reason}", alias=circle.alias, reason=str(error))
+        finally:
+            self._following.discard(circle)
 
     async def _repeat(self) -> None:
         for circle in list(self._unfinished):

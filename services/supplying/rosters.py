@@ -7,6 +7,7 @@ from __future__ import annotations
 import sqlite3
 from collections import OrderedDict
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
@@ -61,8 +62,9 @@ class Rosters:
         self._workers, self._clock = workers, clock
         self._newest: OrderedDict[Circle, SignedRoster] = OrderedDict()
         self._pace = Buckets(RATE, BURST)
-        # one change at a time: what is newest must not change between the check and the write
-        self._turn = DeferredLock()
+        # one change of a circle at a time: what is newest must not change between the check and the write; the others
+        # do not wait until the identity of its author is found
+        self._turns: WeakValueDictionary[Circle, DeferredLock] = WeakValueDictionary()
 
     async def start(self) -> None:
         """
@@ -129,15 +131,25 @@ class Rosters:
 
     async def put(self, peer: NodeId, question: RosterPut) -> RosterKept:
         """
-        Keep a roster if it may follow the newest one; `Conflict` if one in between is missing.
+        Keep a roster if it may follow the newest one; `Conflict` if one in between is missing. Who is not on the newest
+        one hears the same whatever is wrong, and whether there is such a share or group or not.
         """
         if not self._pace.take(peer, self._clock.seconds()):
             raise Full("too many rosters in a short time")
         new = SignedRoster.parse(question.roster)
-        if not self._leases.in_force(NodeId(new.roster.circle.owner)):
+        circle = new.roster.circle
+        if not self._leases.in_force(NodeId(circle.owner)):
             raise NotFound(NONE)
-        known: SignedRoster = await self._turn.run(self._put, new)
-        if peer != new.roster.circle.owner and known.roster.member(peer) is None:
+        before = await self.newest(circle)
+        turn = self._turns.setdefault(circle, DeferredLock())
+        try:
+            known: SignedRoster = await turn.run(self._put, new)
+        except BitDustError as error:
+            if not _belongs(peer, circle, before):
+                self.log.info("a roster of {who} is not taken: {reason}", who=peer[:12], reason=str(error))
+                raise NotFound(NONE) from None
+            raise
+        if not _belongs(peer, circle, known):
             raise NotFound(NONE)
         return RosterKept(known.roster.number)
 
@@ -230,6 +242,10 @@ class Rosters:
         if len(self._newest) > HELD:
             self._newest.popitem(last=False)
         return signed
+
+
+def _belongs(peer: NodeId, circle: Circle, known: SignedRoster | None) -> bool:
+    return peer == circle.owner or (known is not None and known.roster.member(peer) is not None)
 
 
 def _write(c: sqlite3.Connection, new: SignedRoster) -> int:

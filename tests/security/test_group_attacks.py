@@ -33,7 +33,7 @@ from tests.services.grouping.circle import GroupsCase
 LOG = b"carol"
 
 
-class GroupAttacks(GroupsCase):
+class AttackCase(GroupsCase):
     """
     Alice owns a group, Bob is a member, Carol attacks; Dave knows nothing of it.
     """
@@ -79,6 +79,8 @@ class GroupAttacks(GroupsCase):
         self.clock.advance(15)
         self.assertEqual([*self.alice.texts(), *self.bob.texts()], [])
 
+
+class GroupAttacks(AttackCase):
     def test_strangers_hear_of_a_group_what_they_hear_of_none(self) -> None:
         _, circle = self.group(self.bob)
         other = Circle.of(circle.owner, "group_" + "0" * 32)
@@ -224,7 +226,8 @@ class GroupAttacks(GroupsCase):
         in_name = msgspec.structs.replace(changed.roster, author=circle.owner)
         body = msgspec.msgpack.encode(in_name)
         wrong = SignedRoster(in_name, body, dave.key.sign("bitdust.roster.1", body))
-        self.assertIsInstance(self.ask(self.dave, self.supplier, ROSTER_PUT, RosterPut(wrong.packed)), Corrupt)
+        self.assertIsInstance(self.ask(self.dave, self.supplier, ROSTER_PUT, RosterPut(wrong.packed)), NotFound)
+        self.assertIsInstance(self.ask(self.bob, self.supplier, ROSTER_PUT, RosterPut(wrong.packed)), Corrupt)
         for person in (self.bob, self.alice):
             self.assertEqual(self.book(person).roster(circle), roster)
         bob = self.bob.node.me
