@@ -20,9 +20,10 @@ from services.catalog.places import Places, by_place
 from services.catalog.schema import Item, Task, Version
 from services.transfer.checkpoint import Checkpoints, Mark
 from services.transfer.download import Download
+from services.transfer.folder_sink import clear
 from services.transfer.means import Means
 from services.transfer.running import Running
-from services.transfer.sink import remove, temporary_beside
+from services.transfer.sink import temporary_beside
 
 #: Downloads that run at once, and that may wait.
 AT_ONCE, WAITING_LIMIT = 4, 10_000
@@ -65,7 +66,7 @@ class Restores(Service):
             version = next((one for one in versions if one.name == task.version), None)
             # what is coded anew meanwhile has the name of the old version, but other segments
             if mark is None or version is None or mark.version != version.id:
-                await self._remove(Path(task.temporary))
+                await self._remove(Path(task.temporary), Path(task.local_path))
             if item is None or version is None:
                 await catalog.errands.remove_task(task.id)
             else:
@@ -175,9 +176,9 @@ class Restores(Service):
 
     # the queue
 
-    async def _remove(self, temporary: Path) -> None:
+    async def _remove(self, temporary: Path, destination: Path) -> None:
         try:
-            await self._means.workers.run(remove, temporary)
+            await self._means.workers.run(clear, temporary, destination)
         except OSError as error:
             # its disk may be gone or read-only now: no reason not to restore anything else
             self.log.warn("{path} can not be removed: {error}", path=str(temporary), error=str(error))

@@ -39,8 +39,8 @@ PAGE, STRIDE = 4096, 16 * 1024 * 1024
 @dataclass(frozen=True)
 class Mark:
     """
-    The first `size` bytes of the temporary file are those of `version`, were checked, and are safely on the disk.
-    sample: what `Samples` has to say of them.
+    The first `size` bytes of `version` were checked, and are safely on the disk in the temporary file or folder.
+    sample: what its sink recognizes them by.
     """
 
     version: bytes
@@ -71,8 +71,8 @@ class Synced(Protocol):
     A sink that can say what of it is safe.
     """
 
-    def sync(self, size: int) -> bytes:
-        """Bring the first `size` bytes to the disk; their sample. Called in a worker, also while another one writes."""
+    def sync(self, size: int) -> tuple[int, bytes] | None:
+        """See `Sink.sync`."""
 
 
 class Checkpoints:
@@ -136,8 +136,9 @@ class Checkpoint:
 
     async def _mark(self, size: int) -> None:
         try:
-            sample = await self._workers.run(self._sink.sync, size)
-            await self._checkpoints.put(self._temporary, Mark(self._version, size, sample))
+            safe = await self._workers.run(self._sink.sync, size)
+            if safe is not None:
+                await self._checkpoints.put(self._temporary, Mark(self._version, *safe))
         except (BitDustError, OSError) as error:
             # the download itself is not worse for it
             self.log.warn("{path} can not be marked: {error}", path=self._temporary, error=error)

@@ -19,12 +19,13 @@ from bitdust_node.tasks import Tasks
 from services.catalog.schema import Item, Task, Version
 from services.transfer.checkpoint import Checkpoint, Checkpoints, Mark
 from services.transfer.entry import fetch_entry
+from services.transfer.folder_sink import FolderSink, clear
 from services.transfer.job import Job
 from services.transfer.means import Means
 from services.transfer.opened import Opened, packed_manifest, pieces_of
 from services.transfer.pack import Head
 from services.transfer.passage import Passage
-from services.transfer.sink import FileSink, Sink, remove, sink_of
+from services.transfer.sink import FileSink, Sink
 
 
 class Download(Job):
@@ -53,6 +54,8 @@ class Download(Job):
         self._cleaning: Deferred[None] | None = None
         self._opened: Opened | None = None
         self._sink: Sink | None = None
+        # bytes at the beginning of the first segment that are there already
+        self._skip = 0
         self._passage: Passage[int] | None = None
         self.aborted = False
 
@@ -78,7 +81,7 @@ class Download(Job):
         """
         told: dict[str, Any] = {
             "backup_id": self.backup_id,
-            "creator_id": self._means.me.global_id,
+            "creator_id": self._means.place.owner_id,
             "path_id": self.item.path_id,
             "version": self.version.name,
             "block_number": self.block_number,
@@ -142,15 +145,20 @@ class Download(Job):
         """In a worker: open the manifest, and the place for what comes."""
         opened = Opened(packed, self.version.id, self._means.signet)
         mark, manifest = self._mark, opened.manifest
-        if mark is not None and (mark.size % manifest.layout.segment_bytes or mark.size >= manifest.length):
+        segment, meta = manifest.layout.segment_bytes, opened.meta
+        if mark is not None and mark.size >= manifest.length:
             mark = None
-        self._sink = sink = sink_of(opened.meta, self.destination, Path(self.task.temporary), mark)
-        if isinstance(sink, FileSink):
-            self.moved.begin(sink.size)
-            means = self._means
-            self._marking = Checkpoint(
-                self._checkpoints, means.workers, means.clock, self.task.temporary, manifest.version, sink
-            )
+        temporary = Path(self.task.temporary)
+        if meta.kind == "folder":
+            sink: Sink = FolderSink(self.destination, temporary, mark)
+        else:
+            sink = FileSink(self.destination, temporary, meta.mode, meta.mtime_ns, mark)
+        self._sink, self._skip = sink, sink.size % segment
+        self.moved.begin(sink.size)
+        means = self._means
+        self._marking = Checkpoint(
+            self._checkpoints, means.workers, means.clock, self.task.temporary, manifest.version, sink
+        )
         return opened
 
     async def _fetch(self) -> Input:
@@ -180,10 +188,11 @@ class Download(Job):
         return len(content)
 
     def _take(self, number: int, plain: bytearray) -> int:
-        """In a worker: write one batch; the number of its bytes."""
+        """In a worker: write one batch; the number of its bytes, without those that were there already."""
+        new, self._skip = memoryview(plain)[self._skip :], 0
         if self._sink is not None:
-            self._sink.write(plain)
-        return len(plain)
+            self._sink.write(new)
+        return len(new)
 
     async def _finish(self) -> Input:
         if self._sink is not None:
@@ -195,9 +204,13 @@ class Download(Job):
     async def _clean_up(self, work: Tasks) -> None:
         await work.stop()
         sink, self._sink = self._sink, None
-        if sink is not None:
-            await self._means.workers.run(sink.abort)
-        await self._means.workers.run(remove, Path(self.task.temporary))
+        try:
+            if sink is not None:
+                await self._means.workers.run(sink.abort)
+            await self._means.workers.run(clear, Path(self.task.temporary), self.destination)
+        except (BitDustError, OSError) as error:
+            # e.g. its disk is gone: the download is over all the same
+            self.log.warn("{path} can not be removed: {error}", path=self.task.temporary, error=error)
 
     async def _report(self, error: BitDustError | None) -> None:
         self._error = error

@@ -95,13 +95,25 @@ def check(entry: Entry) -> Entry:
 class Reader:
     """
     Bytes in, entries and their content out.
+
+    begin: where in the stream the first bytes come from that it is given, if these are not the first at all: between
+    two entries, or where `left` bytes of the content of one are still to come.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, begin: int = 0, left: int = 0) -> None:
         self._buffer = bytearray()
-        self._left = 0
-        self._magic = False
+        self._left = left
+        self._magic = begin > 0
+        #: Bytes of the stream that were taken.
+        self.taken = begin
         self.ended = False
+
+    @property
+    def begin(self) -> int:
+        """
+        Where another one could go on from what this one has told so far.
+        """
+        return self.taken - len(self._buffer)
 
     def feed(self, data: bytes | memoryview) -> Iterator[Entry | Content | End]:
         """
@@ -115,12 +127,14 @@ class Reader:
             if self._left:
                 piece = view[at : at + self._left]
                 at += len(piece)
+                self.taken += len(piece)
                 self._left -= len(piece)
                 yield Content(piece)
                 continue
             wanted = self._wanted() - len(self._buffer)
             piece = view[at : at + wanted]
             at += len(piece)
+            self.taken += len(piece)
             self._buffer += piece
             if len(piece) == wanted:
                 yield from self._complete()

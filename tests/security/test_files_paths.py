@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust_node.errors import BitDustError, Conflict, Corrupt, Invalid
 from services.catalog.names import parse_remote
 from services.transfer.entries import HEADER_LIMIT, MAGIC, Content, Entry, Reader, check, pack, pack_end
-from services.transfer.sink import FolderSink
+from services.transfer.folder_sink import FolderSink
 
 ME = "alice@id-a.example_8084"
 

@@ -9,6 +9,7 @@ from services.data_motion import DataMotion
 from services.restores import Restores
 from services.transfer.checkpoint import PAGE, STRIDE, Checkpoints, Samples
 from services.transfer.download import Download
+from tests.services.download.test_download_grid import describe
 from tests.services.grid import GridCase
 
 SIZE = 24_000_000
@@ -129,6 +130,41 @@ class ResumeTest(GridCase):
         self.until(lambda: not self.customer.running.downloads)
         self.assertEqual(list((self.tmp / "out").iterdir()), [])
         self.assertEqual(self.run_now(self.customer.get(Checkpoints).load()), {})
+
+
+class FolderResumeTest(GridCase):
+    """A folder goes on from what is on the disk, also one that is there already."""
+
+    latency = 0.25
+
+    def test_goes_on(self) -> None:
+        source, out, rng = self.tmp / "source", self.tmp / "out" / "x", random.Random(6)
+        (source / "in").mkdir(parents=True)
+        (source / "in" / "large").write_bytes(rng.randbytes(SIZE))
+        for number in range(50):
+            (source / f"{number:02}").write_bytes(rng.randbytes(3000))
+        (source / "link").symlink_to("in/large")
+        self.upload(source, "x")
+        (out / "in").mkdir(parents=True)
+        (out / "in" / "mine").write_text("stays")
+        checkpoints = self.customer.get(Checkpoints)
+        self.run_now(self.customer.get(Restores).file_download_start("x", str(out.parent)))
+        self.until(lambda: bool(self.run_now(checkpoints.load())), 60)
+        (mark,) = self.run_now(checkpoints.load()).values()
+        self.run_now(self.customer.stop())
+        self.assertEqual([path.name for path in (out / "in").iterdir()], ["mine"])
+        router = self.customer.node.router
+        before = router.traffic.totals(router.sessions())[0].total()
+        self.customer.make()
+        self.run_now(self.customer.start())
+        self.until(lambda: not self.customer.running.downloads)
+        fetched = router.traffic.totals(router.sessions())[0].total() - before
+        self.assertLess(fetched, SIZE - mark.size // 2)
+        self.assertEqual((out / "in" / "mine").read_text(), "stays")
+        (out / "in" / "mine").unlink()
+        self.assertEqual({**describe(out), "in": 0}, {**describe(source), "in": 0})
+        self.assertEqual([path.name for path in out.parent.iterdir()], ["x"])
+        self.until(lambda: self.run_now(self.customer.get(Checkpoints).load()) == {})
 
 
 class SamplesTest(GridCase):
