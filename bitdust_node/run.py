@@ -26,6 +26,7 @@ from twisted.python.failure import Failure
 from bitdust_node.errors import BitDustError, Closed
 from bitdust_node.logs import CHATTY
 from bitdust_node.node import Node
+from bitdust_node.open_files import allow_many_files
 from bitdust_node.pages import keep_pages
 from bitdust_node.telling import Telling
 
@@ -47,6 +48,7 @@ def run(
     Run one node until the process is told to end. See `bitdust_node.__main__.run_node`.
     """
     keep_pages()
+    allow_many_files()
     sys.setswitchinterval(SWITCH)
     reactor.seconds = _steady()
     telling = telling or Telling()
