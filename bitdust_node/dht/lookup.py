@@ -147,7 +147,10 @@ class Lookup:
         return None
 
     def _learn(self, contact: Contact, hop: int) -> None:
-        if contact.id == self._me or contact.id in self._known:
+        if contact.id == self._me:
+            return
+        if contact.id in self._known:
+            self._believe(contact)
             return
         if not has_room((known.contact for known in self._known.values()), contact.host):
             return
@@ -166,3 +169,17 @@ class Lookup:
                 return
         self._known[contact.id] = candidate
         insort(line, (candidate.distance, contact.id))
+
+    def _believe(self, told: Contact) -> None:
+        """
+        Somebody says that a node is a member which we knew outside of the layer: it may have come to it since we heard
+        of it. It is asked, and its own answer counts.
+        """
+        candidate = self._known[told.id]
+        known = candidate.contact
+        if candidate.state != "new" or in_layer(known.layers, self.layer) or not in_layer(told.layers, self.layer):
+            return
+        candidate.contact = msgspec.structs.replace(known, layers=known.layers | told.layers)
+        place = (candidate.distance, told.id)
+        self._outside.remove(place)
+        insort(self._members, place)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from random import Random
 
+import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust_node.dht.contact import Contact
@@ -121,3 +122,12 @@ class LookupTests(SynchronousTestCase):
         lookup = Lookup(TARGET, 0, ME, contacts)
         self.assertLessEqual(len(lookup._known), CANDIDATES)
         self.assertEqual(lookup.next(), near(contacts)[:ALPHA])
+
+    def test_who_came_to_the_layer_since_it_was_heard_of_is_found(self) -> None:
+        members, (late,) = some(K + 2, layers=0b1001), some(1)
+        lookup = Lookup(late.id, 3, ME, [*members, late])
+        now = msgspec.structs.replace(late, layers=0b1001)
+        while chosen := lookup.next():
+            for contact in chosen:
+                lookup.answered(now if contact.id == late.id else contact, [now])
+        self.assertEqual(lookup.closest()[0], now)
