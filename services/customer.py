@@ -22,6 +22,7 @@ from bitdust_node.identity.document import Document
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import Locator, NodeId
 from bitdust_node.identity.resolver import Resolver
+from bitdust_node.keys.ring import KeyRing
 from bitdust_node.pieces.layout import SCHEMES, ecc_map
 from bitdust_node.router.router import Router
 from bitdust_node.service import Service
@@ -32,6 +33,7 @@ from bitdust_node.wire.storage import LEASE_ENDED, LeaseAnswer
 from services.catalog.catalog import Catalog
 from services.hiring.family import Families
 from services.hiring.link import SupplierLink, Wanted
+from services.hiring.own_shares import OwnShares
 from services.hiring.parting import Partings
 from services.hiring.reminders import Reminders
 from services.hiring.suppliers import Hired, SupplierTable
@@ -59,6 +61,7 @@ class Customer(Service):
         state_db: StateDb,
         catalog: Catalog,
         families: Families,
+        ring: KeyRing,
         contact_list: ContactList,
         events: Events,
         automats: Automats,
@@ -68,9 +71,9 @@ class Customer(Service):
         self._catalog, self._events, self._automats, self._clock = catalog, events, automats, clock
         self._families, self._contact_list = families, contact_list
         self._table = SupplierTable(state_db)
-        #: Catalogs of own shares, whose pieces are with the same suppliers.
-        self.more_catalogs: set[Catalog] = set()
-        self._partings = Partings(state_db, self._catalogs, router, resolver, clock)
+        #: Own shares, whose pieces are with the same suppliers.
+        self.shares = OwnShares(ring, me)
+        self._partings = Partings(state_db, self._catalogs, self.shares.patience, router, resolver, clock)
         self._tasks = Tasks("customer")
         # one change at a time, to its end: else two searches hire the same node, or for the same position
         self._turn = DeferredLock()
@@ -336,20 +339,15 @@ class Customer(Service):
         told: dict[str, Any] = {"suppliers_num": suppliers, **sizes}
         told |= {f"{name}_str": size_text(size) for name, size in sizes.items()}
         told["used_percent"] = f"{100 * used / needed:.2f}%" if needed else "0%"
-        keys = [str(key) for key in self._key_aliases()]
-        shares = sum(1 for alias in keys if alias.startswith("share_"))
-        for prefix, own, count in (("my", True, len(keys) - shares), ("shared", False, shares)):
-            totals = await self._catalog.totals(own)
+        mine, shared = await self._catalog.totals(own=True), await self.shares.totals()
+        for prefix, totals, keys in zip(("my", "shared"), (mine, shared), self.shares.keys(), strict=True):
             told[f"{prefix}_catalog_items"] = totals["files"] + totals["folders"]
             told |= {f"{prefix}_{name}": value for name, value in totals.items()}
-            told[f"{prefix}_keys"] = count
+            told[f"{prefix}_keys"] = keys
         return told
 
     def _catalogs(self) -> list[Catalog]:
-        return [self._catalog, *self.more_catalogs]
-
-    def _key_aliases(self) -> list[str]:
-        return []
+        return [self._catalog, *self.shares.catalogs.values()]
 
     def _describe_others(self, customer_id: str) -> list[dict[str, Any]]:
         family = self._families.known(customer_id)

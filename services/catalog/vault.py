@@ -16,6 +16,7 @@ from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError, Conflict, Corrupt, NotFound
 from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
+from bitdust_node.identity.names import NodeId
 from bitdust_node.tasks import Tasks
 from bitdust_node.threads import Workers
 from bitdust_node.waiting import all_of, within
@@ -345,10 +346,11 @@ class Vault:
     async def _manifest(self, version: bytes, pieces: list[Piece]) -> None:
         for piece in pieces:
             link = self._customer.link_of(piece.node_id)
-            if link is None or not link.connected:
+            # one that was dismissed keeps it until others do
+            if link is not None and not link.connected:
                 continue
             try:
-                packed = await self._motion.manifest(Holder(link.node_id, link.hired.idurl), version)
+                packed = await self._motion.manifest(Holder(NodeId(piece.node_id), piece.idurl), version)
                 manifest = await self._workers.run(self._place.signet.check, packed)
                 if manifest.version != version:
                     raise Corrupt("the manifest is that of another version")

@@ -55,7 +55,7 @@ class Partings:
     Remembers the dismissed. A lease is cancelled, and with it all that is kept, only when no catalog counts on any of
     it.
 
-    catalogs: the own one, and those of own shares.
+    catalogs: the own one, and those of own shares. patience: seconds for which a lease is not cancelled at least.
     """
 
     log = Logger()
@@ -64,11 +64,12 @@ class Partings:
         self,
         state_db: StateDb,
         catalogs: Callable[[], Iterable[Catalog]],
+        patience: Callable[[], float],
         router: Router,
         resolver: Resolver,
         clock: Clock,
     ) -> None:
-        self._db, self._catalogs = state_db, catalogs
+        self._db, self._catalogs, self._patience = state_db, catalogs, patience
         self._router, self._resolver, self._clock = router, resolver, clock
         self._tasks = Tasks("partings")
         # nobody is told that his lease ends while he is being hired again
@@ -121,6 +122,8 @@ class Partings:
         if parting.replaced:
             # an upload that was under way may have stored something there meanwhile
             await self._leave(parting.node_id)
+        if self._clock.seconds() - parting.since < self._patience():
+            return
         for catalog in self._catalogs():
             if await catalog.departures.needed(parting.node_id):
                 return

@@ -4,6 +4,8 @@ What all shares of a node have in common with its own catalog.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from automats.registry import Automats
 from bitdust_node.assembly import Assembly
 from bitdust_node.clock import Clock
@@ -12,6 +14,7 @@ from bitdust_node.database import StateDb
 from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.resolver import Resolver
+from bitdust_node.membership.roster import Circle
 from bitdust_node.paths import DataFolder
 from bitdust_node.router.router import Router
 from bitdust_node.services import Services
@@ -23,6 +26,8 @@ from services.hiring.family import Families
 from services.hiring.suppliers import SupplierTable
 from services.membership.book import Book
 from services.membership.couriers import Couriers
+from services.sharing.introductions import Introductions
+from services.sharing.own_suppliers import OwnSuppliers
 from services.sharing.suppliers import ShareSuppliers
 from services.transfer.speeds import Speeds
 
@@ -62,12 +67,18 @@ class Common:
         """
         return StateDb(folder.state_db, self.workers)
 
-    def suppliers(self, owner_idurl: str, state_db: StateDb) -> ShareSuppliers:
+    def suppliers(self, circle: Circle, owner_idurl: str, state_db: StateDb) -> OwnSuppliers | ShareSuppliers:
         """
-        The suppliers of somebody else.
+        The suppliers that keep a share.
         """
+
+        def introduce(changed: Callable[[], object]) -> Introductions:
+            return Introductions(circle, self.couriers, self.clock, changed)
+
+        if circle.owner == self.me.node_id:
+            return OwnSuppliers(self.customer, introduce)
         table = SupplierTable(state_db)
-        return ShareSuppliers(owner_idurl, table, self.families, self.resolver, self.router, self.clock)
+        return ShareSuppliers(owner_idurl, table, self.families, self.resolver, self.router, self.clock, introduce)
 
     def assembly(self) -> Assembly:
         """

@@ -36,7 +36,6 @@ from services.rebuilding import Rebuilding
 from services.restores import Restores
 from services.sharing.common import Common
 from services.sharing.place import SharePlace
-from services.sharing.suppliers import ShareSuppliers
 
 T = TypeVar("T")
 
@@ -94,7 +93,8 @@ class Share:
         self._state_db = common.state_db(self._folder)
         self.place = SharePlace(circle, idurl, common.book, common.me, common.resolver, self._state_db)
         self.mine = circle.owner == common.me.node_id
-        self._foreign = None if self.mine else common.suppliers(idurl, self._state_db)
+        #: Who keeps it.
+        self.suppliers = common.suppliers(circle, idurl, self._state_db)
         self._parts = self._assemble()
         self._tasks = Tasks(f"share {circle.alias}")
         self._alarm = Alarm(common.clock, self._retry)
@@ -105,11 +105,6 @@ class Share:
         #: True while it is opened; the catalog of an own share is looked after also when it is closed.
         self.opened = False
         self.machine = self._new_machine()
-
-    @property
-    def suppliers(self) -> Customer | ShareSuppliers:
-        """Who keeps it."""
-        return self._foreign or self._common.customer
 
     @property
     def catalog(self) -> Catalog:
@@ -130,8 +125,7 @@ class Share:
         Take up the catalog, and what was being uploaded or downloaded.
         """
         await self.place.open()
-        if self._foreign is not None:
-            await self._foreign.start()
+        await self.suppliers.start()
         for kind in PARTS:
             if kind is not Rebuilding or self.mine:
                 self._started.append(kind)
@@ -150,8 +144,7 @@ class Share:
         for kind in reversed(self._started):
             await self.part(kind).stop()
         self._started = []
-        if self._foreign is not None:
-            await self._foreign.stop()
+        await self.suppliers.stop()
         await self._tasks.stop()
         await self.catalog.close()
         await self._state_db.close()
@@ -189,8 +182,7 @@ class Share:
         self._tasks.spawn("look up a share", self._look_up())
 
     def connect(self) -> None:
-        if self._foreign is not None:
-            self._foreign.reach()
+        self.suppliers.reach()
         self._look()
 
     def report_connected(self) -> None:
@@ -238,8 +230,7 @@ class Share:
         outcome = Input.FOUND
         try:
             await self._meet_owner(self._common.resolver)
-            if self._foreign is not None:
-                await self._foreign.look_up()
+            await self.suppliers.look_up()
             await self._refresh_roster()
         except BitDustError as error:
             self.log.info("share {alias} can not be connected: {error}", alias=self.circle.alias, error=error)

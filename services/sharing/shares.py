@@ -71,7 +71,7 @@ class Shares:
         self._common.router.withdraw(CIRCLE_NEWS)
         running, self._running = list(self._running.values()), {}
         for share in running:
-            self._common.customer.more_catalogs.discard(share.catalog)
+            self._common.customer.shares.catalogs.pop(share.circle.alias, None)
             await share.stop()
         await self._endings.stop()
         await self._common.couriers.stop()
@@ -194,7 +194,7 @@ class Shares:
                 raise
             self._running[circle] = share
             if share.mine:
-                self._common.customer.more_catalogs.add(share.catalog)
+                self._common.customer.shares.catalogs[circle.alias] = share.catalog
         return share
 
     async def forget(self, key: Key) -> None:
@@ -203,7 +203,7 @@ class Shares:
         """
         share = self._running.pop(circle_of(key), None)
         if share is not None:
-            self._common.customer.more_catalogs.discard(share.catalog)
+            self._common.customer.shares.catalogs.pop(share.circle.alias, None)
             await share.stop()
 
     async def _news(self, supplier: NodeId, question: CircleName) -> Nothing:

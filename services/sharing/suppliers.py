@@ -21,9 +21,10 @@ from bitdust_node.waiting import all_of
 from services.hiring.family import Families, Family
 from services.hiring.link import Wanted
 from services.hiring.suppliers import Hired, SupplierTable
+from services.sharing.introductions import Introductions
 
 #: Seconds between tries to reach those that are not there, and between looks for a change of the suppliers.
-RETRY, REFRESH = 20.0, 600.0
+RETRY, REFRESH = 20.0, 120.0
 #: Suppliers that are reached at once.
 AT_ONCE = 8
 
@@ -36,6 +37,7 @@ class ShareLink:
 
     hired: Hired
     contacts: Contacts
+    introductions: Introductions
     try_now: Callable[[], None]
 
     @property
@@ -48,7 +50,7 @@ class ShareLink:
 
     @property
     def connected(self) -> bool:
-        return self.contacts.is_online(self.node_id)
+        return self.contacts.is_online(self.node_id) and self.introductions.knows(self.node_id)
 
     def connect(self) -> None:
         """
@@ -79,7 +81,9 @@ class ShareSuppliers:
         resolver: Resolver,
         router: Router,
         clock: Clock,
+        introduce: Callable[[Callable[[], object]], Introductions],
     ) -> None:
+        self._introductions = introduce(self._tell)
         self._owner, self._table, self._families = owner, table, families
         self._resolver, self._router, self._clock = resolver, router, clock
         self._tasks = Tasks(f"suppliers of {owner}")
@@ -125,6 +129,7 @@ class ShareSuppliers:
         Take up what was known last; what has changed since comes with `look_up`.
         """
         self._tasks = Tasks(self._tasks.name)
+        self._introductions.start()
         self._undo = self._router.contacts.observe(self._contact_changed)
         self._put(await self._table.load())
         self._tasks.every(RETRY, "reach suppliers of a share", self._reach_all, self._clock)
@@ -134,6 +139,7 @@ class ShareSuppliers:
         if self._undo is not None:
             self._undo()
             self._undo = None
+        await self._introductions.stop()
         await self._tasks.stop()
         self.links = {}
 
@@ -181,10 +187,19 @@ class ShareSuppliers:
         self._tell()
 
     def _put(self, suppliers: list[Hired]) -> None:
-        self.links = {one.position: ShareLink(one, self._router.contacts, self.reach) for one in suppliers}
+        contacts, introductions = self._router.contacts, self._introductions
+        self.links = {one.position: ShareLink(one, contacts, introductions, self.reach) for one in suppliers}
+        self._look()
+
+    def _look(self) -> None:
+        online = self._router.contacts.is_online
+        self._introductions.look([link.node_id for link in self.links.values() if online(link.node_id)])
 
     async def _reach_all(self) -> None:
-        missing = [link for link in self.links.values() if not link.connected and link.node_id not in self._reaching]
+        online = self._router.contacts.is_online
+        missing = [
+            link for link in self.links.values() if not online(link.node_id) and link.node_id not in self._reaching
+        ]
         self._reaching |= {link.node_id for link in missing}
         try:
             await all_of([self._reach(link) for link in missing], limit=AT_ONCE)
@@ -201,6 +216,7 @@ class ShareSuppliers:
 
     def _contact_changed(self, node_id: NodeId, old: str, new: str) -> None:
         if self.link_of(node_id) is not None:
+            self._look()
             self._tell()
 
     def _tell(self) -> None:
