@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from automats.drawing import page, stale, write
+from automats.drawing import FOLDER, page, stale, write
 from automats.machine import Automat, Machine, NoRow
 from automats.registry import Automats
 from automats.tables import ALL
@@ -125,6 +125,12 @@ class TableTests(SynchronousTestCase):
 class DrawingTests(SynchronousTestCase):
     def test_drawings_are_up_to_date(self) -> None:
         self.assertEqual(stale(ALL), [], "run `make draw` and commit docs/automats")
+
+    def test_the_page_by_hand_names_them_all(self) -> None:
+        drawn, _, listed = (FOLDER / "README.md").read_text("utf-8").partition("| machine |")
+        for automat in ALL:
+            self.assertRegex(drawn, rf"\b{automat.name}\b")
+            self.assertRegex(listed, rf"(?m)^\|.*\b{automat.name}\b.*\|.*\|")
 
     def test_writes_and_removes(self) -> None:
         folder = Path(self.mktemp())
