@@ -5,10 +5,10 @@ What carries letters to one recipient: owner of a machine of automats/courier.py
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from automats.courier import COURIER, Input
@@ -33,6 +33,7 @@ KEEPERS = 3
 LEAVING = 16
 #: Seconds to reach a recipient, and during which one that was not reached is not tried again.
 REACH, AWAY = 10.0, 5.0
+OFF = "the messages of this node are switched off"
 #: Days after which a letter that did not arrive is given up.
 DAYS = 30
 
@@ -88,8 +89,7 @@ class Courier:
         self.machine.feed(Input.CLOSE)
         await self._tasks.stop()
         orders, self._orders = list(self._orders), deque()
-        for order in orders:
-            order.done.errback(Unavailable("the messages of this node are switched off"))
+        _fail(orders, Unavailable(OFF))
 
     def online(self) -> None:
         """The recipient is connected."""
@@ -158,9 +158,11 @@ class Courier:
                 batch = self._next_orders()
                 try:
                     await self._write(batch)
+                except CancelledError:
+                    _fail(batch, Unavailable(OFF))
+                    raise
                 except Exception as error:  # noqa: BLE001 - a border: it belongs to each who waits for his letter
-                    for order in batch:
-                        order.done.errback(error)
+                    _fail(batch, error)
                 else:
                     for order in batch:
                         order.done.callback(None)
@@ -266,15 +268,16 @@ class Courier:
     async def _finish(self, done: Sequence[tuple[Row, str, bool]]) -> None:
         talk, me = Talk(PRIVATE, self.recipient), self._post.me.node_id
 
-        def settle(writing: Writing) -> None:
-            rows.delete(writing.connection, [row.id for row, _, _ in done])
+        def settle(writing: Writing) -> set[int]:
             for row, state, _ in done:
                 if row.kind == MESSAGE:
                     writing.advance(talk, me, [row.message_id.hex()], state)
+            return rows.delete(writing.connection, [row.id for row, _, _ in done])
 
-        await self._post.history.write(settle)
+        gone = await self._post.history.write(settle)
         for row, state, expected in done:
-            self._closed(row.number, len(row.letter))
+            if row.id in gone:
+                self._closed(row.number, len(row.letter))
             if row.kind == MESSAGE:
                 self._told(row.message_id.hex(), state, expected)
 
@@ -315,16 +318,16 @@ class Courier:
         # a receipt that is kept has done its work; a message stays until its recipient has it
         receipts = [row for row in moved if row.kind != MESSAGE]
 
-        def note(writing: Writing) -> None:
+        def note(writing: Writing) -> set[int]:
             rows.keep(writing.connection, [(row.id, b"".join(sorted(kept[row.id]))) for row in moved])
-            rows.delete(writing.connection, [row.id for row in receipts])
             names = [row.message_id.hex() for row in moved if row.kind == MESSAGE]
             writing.advance(talk, me, names, "stored")
+            return rows.delete(writing.connection, [row.id for row in receipts])
 
-        if moved:
-            await self._post.history.write(note)
+        gone = await self._post.history.write(note) if moved else set()
         for row in receipts:
-            self._closed(row.number, len(row.letter))
+            if row.id in gone:
+                self._closed(row.number, len(row.letter))
         for row in part:
             if row.kind == MESSAGE:
                 self._told(row.message_id.hex(), "stored" if kept[row.id] else "pending", False)
@@ -347,6 +350,11 @@ class Courier:
         self._open.discard(number)
         self.letters -= 1
         self.size -= size
+
+
+def _fail(orders: Iterable[Order], error: Exception) -> None:
+    for order in orders:
+        order.done.errback(error)
 
 
 def _final(error: object) -> bool:

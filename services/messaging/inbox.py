@@ -5,11 +5,11 @@ The inbox: letters that came, from their senders or out of mailboxes, become mes
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
 from bitdust_node.clock import Clock
@@ -36,6 +36,7 @@ from bitdust_node.wire.messages import (
 from bitdust_node.wire.packet import pack, unpack
 from services.messaging import inbox_rows
 from services.messaging.consumers import Consumers
+from services.messaging.courier import OFF
 from services.messaging.entries import PRIVATE, Entry, Kept, Talk, unpack_data
 from services.messaging.history import History, Writing
 from services.messaging.inbox_rows import Place
@@ -48,8 +49,8 @@ from services.messaging.schema import MessagesDb
 OPTION = "services/private-messages/acknowledge-unread-messages-enabled"
 #: Letters, and bytes, that are opened and written at once.
 PART, PART_BYTES = 64, 4 * 1024 * 1024
-#: Letters of one sender that wait to be opened, and of all.
-SENDER_LIMIT, LIMIT = 256, 4096
+#: Letters of one sender that wait to be opened, and of all, and bytes of those that their senders give.
+SENDER_LIMIT, LIMIT, BYTES_LIMIT = 256, 4096, 64 * 1024 * 1024
 #: Letters a second that one sender may give, and at once; a large one counts for each 16 KiB.
 RATE, BURST, PORTION = 1000.0, 2000.0, 16 * 1024
 #: Large letters that one sender, and all together, may give at once; seconds for one.
@@ -68,6 +69,11 @@ class Arrival:
     sender: Document
     direct: bool
     done: Deferred[Taken] = field(default_factory=Deferred)
+
+    @property
+    def size(self) -> int:
+        """Bytes, if they count among those that wait."""
+        return len(self.sealed.signed.body) if self.direct else 0
 
 
 class Inbox:
@@ -99,7 +105,10 @@ class Inbox:
         self._waiting: deque[Arrival] = deque()
         self._by_sender: Counter[str] = Counter()
         self._large: Counter[str] = Counter()
+        #: Bytes of the letters that their senders give and that wait.
+        self._size = 0
         self._opening = False
+        self._running = False
         #: Messages that are being kept, and those of them that a program has collected meanwhile.
         self._answering: set[tuple[str, str]] = set()
         self._collected: set[tuple[str, str]] = set()
@@ -112,11 +121,13 @@ class Inbox:
         await self._db.prepare("inbox", inbox_rows.MIGRATIONS)
         self._undo = [self._history.observe(self._consumers.feed), self._consumers.observe(self._read)]
         self._tasks.every(LOOK, "show messages that waited long", self._show_late, self._clock)
+        self._running = True
         self._router.serve(MESSAGE_GIVE, self._given)
         self._router.serve_stream(MESSAGE_GIVE_LARGE, self._given_large)
 
     async def stop(self) -> None:
         """Take nothing any more."""
+        self._running = False
         for command in (MESSAGE_GIVE, MESSAGE_GIVE_LARGE):
             self._router.withdraw(command)
         await self._tasks.stop()
@@ -124,8 +135,9 @@ class Inbox:
             undo()
         self._undo = []
         waiting, self._waiting = list(self._waiting), deque()
-        for arrival in waiting:
-            arrival.done.errback(Unavailable("the messages of this node are switched off"))
+        self._by_sender.clear()
+        self._size = 0
+        _fail(waiting, Unavailable(OFF))
 
     async def take(self, letter: bytes, peer: NodeId | None = None) -> Taken:
         """
@@ -144,9 +156,16 @@ class Inbox:
         if peer is not None:
             self._pass(sender, len(letter))
         document = await self._post.document(sender, envelope.idurl)
-        if len(self._waiting) >= LIMIT or self._by_sender[sender] >= SENDER_LIMIT:
-            raise Full("too many letters wait to be opened")
+        if not self._running:
+            raise Unavailable(OFF)
         arrival = Arrival(sealed, document, peer is not None)
+        if (
+            len(self._waiting) >= LIMIT
+            or self._by_sender[sender] >= SENDER_LIMIT
+            or (arrival.direct and self._size + arrival.size > BYTES_LIMIT)
+        ):
+            raise Full("too many letters wait to be opened")
+        self._size += arrival.size
         self._waiting.append(arrival)
         self._by_sender[sender] += 1
         if not self._opening:
@@ -186,6 +205,9 @@ class Inbox:
                 batch = self._next()
                 try:
                     results = await self._open(batch)
+                except CancelledError:
+                    _fail(batch, Unavailable(OFF))
+                    raise
                 except Exception as error:  # noqa: BLE001 - a border: it belongs to each who waits for his letter
                     results = [error] * len(batch)
                 for arrival, result in zip(batch, results, strict=True):
@@ -203,6 +225,7 @@ class Inbox:
             batch.append(self._waiting.popleft())
             envelope = batch[-1].sealed.envelope
             size += len(envelope.sealed)
+            self._size -= batch[-1].size
             self._by_sender[envelope.sender] -= 1
             if not self._by_sender[envelope.sender]:
                 del self._by_sender[envelope.sender]
@@ -309,6 +332,11 @@ class Inbox:
             await self._history.write(
                 lambda writing, log=log, like=like: inbox_rows.give_up(writing, log, like, now - EARLY, now)  # type: ignore[misc]
             )
+
+
+def _fail(arrivals: Iterable[Arrival], error: Exception) -> None:
+    for arrival in arrivals:
+        arrival.done.errback(error)
 
 
 def _open_letters(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from twisted.logger import Logger
 
 from bitdust_node.clock import Clock
-from bitdust_node.errors import BitDustError, Corrupt, Invalid, Refused
+from bitdust_node.errors import BitDustError, Corrupt, Invalid, NotFound, Refused, Unavailable
 from bitdust_node.identity.names import NodeId
 from bitdust_node.router.router import Router
 from bitdust_node.tasks import Tasks
@@ -28,6 +28,7 @@ from bitdust_node.wire.messages import (
 )
 from services.customer import Customer
 from services.messaging.inbox import Inbox
+from services.messaging.letters import look
 
 #: Seconds between two looks at all mailboxes, in case that nobody told of something new; for an answer; for a letter.
 ROUND, ANSWER, LARGE = 60.0, 30.0, 120.0
@@ -107,29 +108,37 @@ class Mail:
 
     async def _read(self, supplier: NodeId) -> None:
         after = 0
+        #: Senders that can not be found now: one attempt a round is enough, however much there is of them.
+        absent: set[str] = set()
         for _ in range(PAGES_LIMIT):
             page = await self._router.request(supplier, MAIL_READ, MailRead(after), ANSWER)
             if not page.items:
                 return
             if any(item.number <= after for item in page.items):
                 raise Invalid("a supplier shows the same mail again")
-            taken = await all_of((self._take(supplier, item) for item in page.items), limit=AT_ONCE)
+            taken = await all_of((self._take(supplier, item, absent) for item in page.items), limit=AT_ONCE)
             done = [item.number for item, one in zip(page.items, taken, strict=True) if one is True]
             if done:
                 await self._router.request(supplier, MAIL_DELETE, MailDelete(done), ANSWER)
             after = max(item.number for item in page.items)
 
-    async def _take(self, supplier: NodeId, item: MailItem) -> bool:
+    async def _take(self, supplier: NodeId, item: MailItem, absent: set[str]) -> bool:
         """
         True if the letter needs to be kept no longer: it is here, or it is none. What can not be taken now stays.
         """
         letter = item.letter or await self._fetch(supplier, item)
+        sender = ""
         try:
+            sender = look(letter).envelope.sender
+            if sender in absent:
+                return False
             await self._inbox.take(letter)
         except (Invalid, Refused, Corrupt) as error:
             self.log.warn("mail at {who} is no letter: {error}", who=supplier[:12], error=str(error))
         except BitDustError as error:
             self.log.info("mail at {who} must wait: {error}", who=supplier[:12], error=str(error))
+            if isinstance(error, Unavailable | NotFound):
+                absent.add(sender)
             return False
         return True
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from bitdust_node.errors import Full, TimedOut
+from bitdust_node.errors import Full, TimedOut, Unavailable
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.names import NodeId
 from bitdust_node.router.router import Router
@@ -17,7 +17,7 @@ from bitdust_node.tasks import Tasks
 from bitdust_node.waiting import within
 from bitdust_node.wire.messages import MESSAGE, RECEIPT
 from services.messaging import outbox_rows
-from services.messaging.courier import Courier
+from services.messaging.courier import OFF, Courier
 from services.messaging.entries import Entry
 from services.messaging.post import Post
 from services.messaging.schema import MessagesDb
@@ -110,6 +110,9 @@ class Outbox:
             loaded: Deferred[None] = Deferred()
             self._loading[recipient].append(loaded)
             await loaded
+        if self._undo is None:
+            # whoever looked for his recipient meanwhile must not leave a courier that nobody ends
+            raise Unavailable(OFF)
         courier = self._couriers.get(recipient)
         if courier is None:
             if len(self._couriers) >= RECIPIENTS_LIMIT:

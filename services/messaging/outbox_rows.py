@@ -133,9 +133,10 @@ def load(c: sqlite3.Connection, recipient: str, after: int) -> list[Row]:
     return rows
 
 
-def delete(c: sqlite3.Connection, ids: Sequence[int]) -> None:
-    """Letters that have arrived."""
-    c.executemany("DELETE FROM outbox WHERE id = ?", [(one,) for one in ids])
+def delete(c: sqlite3.Connection, ids: Sequence[int]) -> set[int]:
+    """Letters that have arrived; those of them that were still there: a receipt may have come first."""
+    query = "DELETE FROM outbox WHERE id = ? RETURNING id"
+    return {int(row[0]) for one in ids for row in c.execute(query, (one,)).fetchall()}
 
 
 def delete_messages(c: sqlite3.Connection, recipient: str, message_ids: Sequence[bytes]) -> list[tuple[int, int]]:

@@ -55,7 +55,8 @@ class Receipts:
         """
         A message of somebody has reached a state.
         """
-        self._idurls[sender.node_id] = sender.idurl
+        if self._count < LIMIT:
+            self._idurls[sender.node_id] = sender.idurl
         self.note_to(sender.node_id, message_id, state)
 
     def note_to(self, sender: NodeId, message_id: bytes, state: str) -> None:
