@@ -19,13 +19,13 @@ from bitdust_node.identity.resolver import Resolver
 from bitdust_node.keys.folder import Key
 from bitdust_node.keys.ring import KeyRing
 from bitdust_node.keys.rsa import SIZES
-from bitdust_node.membership.roster import Circle, Role
+from bitdust_node.membership.roster import Circle
 from bitdust_node.service import Service
 from services.grouping.describing import describe
 from services.grouping.groups import Groups, group_of
 from services.grouping.shelf import talk_of
 from services.hiring.family import Families
-from services.membership.admission import Admission, circle_of
+from services.membership.admission import Admission, circle_of, role_of
 from services.membership.book import Book
 from services.messaging.entries import GROUP, Conversation
 from services.models.conversations import ConversationModel
@@ -239,10 +239,7 @@ class PrivateGroups(Service):
         role: `reader`, `writer`, or `admin`, who may let in and remove others.
         """
         key, _ = self._group(group_key_id, "unknown group key")
-        try:
-            wanted = Role(role)
-        except ValueError:
-            raise Invalid("a role is one of reader, writer, admin") from None
+        wanted = role_of(role)
         user = await self._user(trusted_user_id)
         try:
             await self._admission.let_in(key, user, wanted, _seconds(timeout))

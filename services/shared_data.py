@@ -21,10 +21,9 @@ from bitdust_node.identity.resolver import Resolver
 from bitdust_node.keys.folder import Key
 from bitdust_node.keys.ring import KeyRing
 from bitdust_node.keys.rsa import SIZES
-from bitdust_node.membership.roster import Role
 from bitdust_node.service import Service
 from services.catalog.places import SHARE
-from services.membership.admission import Admission
+from services.membership.admission import Admission, role_of
 from services.membership.book import Book
 from services.models.shares import SharedFileModel, ShareModel
 from services.my_data import MyData
@@ -171,10 +170,7 @@ class SharedData(Service):
         role: `reader`, `writer`, or `admin`, who may let in and remove others.
         """
         key = self._key(key_id)
-        try:
-            wanted = Role(role)
-        except ValueError:
-            raise Invalid("a role is one of reader, writer, admin") from None
+        wanted = role_of(role)
         user = await self._user(trusted_user_id)
         try:
             await self._admission.let_in(key, user, wanted, float(min(max(timeout, 1), PATIENCE)))

@@ -107,3 +107,13 @@ def circle_of(key: Key) -> Circle:
     The share or group that a key stands for; raises `Invalid`.
     """
     return Circle.of(key.owner_id, key.alias)
+
+
+def role_of(name: str) -> Role:
+    """
+    The role that a client names; raises `Invalid`.
+    """
+    try:
+        return Role(name)
+    except ValueError:
+        raise Invalid(f"a role is one of {', '.join(Role)}") from None
