@@ -53,7 +53,8 @@ SUBJECTS: dict[str, dict[str, Entry]] = {
         "friend": Entry(
             "friends:friend", "People you know.", ("friends", "buddy", "correspondent", "contact", "peer")
         ),
-        "message": Entry("messages:message", "Talk with people.", ("msg", "messages", "chat", "talk")),
+        "message": Entry("messages:message", "Send messages, listen, and look at the history.", ("msg", "messages")),
+        "chat": Entry("chat.command:chat", "Talk with people and groups.", ("talk",)),
         "ping": Entry("peers:ping", "Ping another node.", ("call", "sendid")),
     },
     "Options and services": {

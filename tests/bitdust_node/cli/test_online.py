@@ -159,7 +159,7 @@ class TalkTest(TestCase):
             [],
             [{"sender": "group_1$bob@x", "time": 1, "data": "text"}, {"data": None}],
         ]
-        done = await deferToThread(run, self.base, "chat", TZ="UTC")
+        done = await deferToThread(run, self.base, "chat", "listen", TZ="UTC")
         lines = [line[9:] for line in done.stdout.splitlines()]
         self.assertEqual(lines, ["bob@x: hello�[2J", "group_1$bob@x: text", "?: None"])
         self.assertEqual((done.exit_code, done.stderr), (1, "service_private_messages() is not started\n"))
