@@ -47,7 +47,14 @@ class Participant:
         self.circle, self._means = circle, means
         self._tasks = Tasks(f"group {circle.alias}")
         self.reader = Reader(
-            circle, means.shelf, means.book, means.authors, means.me, means.workers, self._newer_roster
+            circle,
+            means.shelf,
+            means.book,
+            means.authors,
+            means.me,
+            means.workers,
+            means.clock,
+            self._newer_roster,
         )
         self._exchange = Exchange(circle, means.shelf, self.reader, means.book, means.couriers, means.router)
         self.circuit = Circuit(circle, self._exchange, means, self._tasks)

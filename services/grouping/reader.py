@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
+from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError, NotFound
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import NodeId
@@ -62,11 +63,12 @@ class Reader:
         authors: Authors,
         me: Me,
         workers: Workers,
+        clock: Clock,
         newer_roster: Callable[[], Awaitable[None]],
     ) -> None:
         self.circle = circle
         self._shelf, self._book, self._authors, self._me, self._workers = shelf, book, authors, me, workers
-        self._newer_roster = newer_roster
+        self._clock, self._newer_roster = clock, newer_roster
         self._reached: dict[Name, Reached] = {}
         self._turn = DeferredLock()
         #: Posts of one author and number that others know as another post.
@@ -231,7 +233,8 @@ class Reader:
         entry = self._shelf.history.entry(
             talk_of(self.circle),
             post.message_id,
-            said.time,
+            # a clock that runs ahead must not show what nobody can show, nor stay on top of all lists
+            min(said.time, int(self._clock.seconds())),
             NodeId(said.author),
             "out" if mine else "in",
             data,

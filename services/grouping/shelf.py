@@ -19,6 +19,7 @@ from services.messaging.entries import GROUP, Entry, Talk, pack_data
 from services.messaging.history import History, Writing
 from services.messaging.schema import MessagesDb
 from services.postman.post_rows import (
+    DEVICES,
     SCHEMA,
     Outcome,
     above,
@@ -49,6 +50,7 @@ MIGRATIONS = (
     """,
     # number of the last own post that a supplier keeps
     "ALTER TABLE groups ADD COLUMN stored INTEGER NOT NULL DEFAULT 0;",
+    DEVICES,
 )
 #: Bytes of signed posts of one group that a member keeps, to fill gaps of suppliers; the history has what they say.
 ROOM = 64 * 1024 * 1024

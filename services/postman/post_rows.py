@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from bitdust_node.identity.device import DeviceRecord
 from bitdust_node.membership.post import SignedPost
 from bitdust_node.membership.roster import NO_DIGEST, Circle
 from bitdust_node.wire.posts import AUTHOR_LOGS_LIMIT, BATCH_BYTES, LOGS_LIMIT, Cursor, Head, Proof
@@ -44,8 +45,15 @@ SCHEMA = """
     CREATE INDEX posts_by_age ON posts (circle, position);
     CREATE TABLE post_proofs (device BLOB PRIMARY KEY, record BLOB NOT NULL, idurl TEXT NOT NULL);
     """
+#: Whose device it is; "" in what older programs have written.
+DEVICES = """
+    ALTER TABLE post_proofs ADD COLUMN author TEXT NOT NULL DEFAULT '';
+    CREATE INDEX post_proofs_by_author ON post_proofs (author);
+    """
 #: Posts of one log that one page looks at.
 AHEAD = 64
+#: Devices of one author whose records are kept: he can make as many as he likes, and nobody pays for the room.
+DEVICES_LIMIT = 100
 
 
 class Outcome(Enum):
@@ -222,10 +230,18 @@ def forget(c: sqlite3.Connection, circle: int) -> int:
 
 def keep_proofs(c: sqlite3.Connection, proofs: Iterable[tuple[bytes, Proof]]) -> None:
     """
-    In a transaction: device records by their names, which were checked before.
+    In a transaction: device records by their names, which were checked before. The oldest of an author with too many
+    are dropped.
     """
-    rows = [(device, proof.record, proof.idurl) for device, proof in proofs]
-    c.executemany("INSERT OR IGNORE INTO post_proofs VALUES (?, ?, ?)", rows)
+    for device, proof in proofs:
+        author = DeviceRecord.parse(proof.record).node_id
+        query = "INSERT OR IGNORE INTO post_proofs (device, record, idurl, author) VALUES (?, ?, ?, ?)"
+        if c.execute(query, (device, proof.record, proof.idurl, author)).rowcount:
+            query = (
+                "DELETE FROM post_proofs WHERE author = ?1 AND rowid NOT IN"
+                " (SELECT rowid FROM post_proofs WHERE author = ?1 ORDER BY rowid DESC LIMIT ?2)"
+            )
+            c.execute(query, (author, DEVICES_LIMIT))
 
 
 def proofs_of(c: sqlite3.Connection, devices: Sequence[bytes]) -> dict[bytes, Proof]:

@@ -42,6 +42,7 @@ from bitdust_node.wire.posts import (
 from services.postman.authors import Authors, named
 from services.postman.listeners import Listeners
 from services.postman.post_rows import (
+    DEVICES,
     SCHEMA,
     Outcome,
     above,
@@ -91,22 +92,25 @@ class Posts:
         workers: Workers,
         clock: Clock,
     ) -> None:
-        self._database = Database(path, (SCHEMA,), workers, full_sync=True)
+        self._database = Database(path, (SCHEMA, DEVICES), workers, full_sync=True)
         self._rosters, self._leases, self._space, self._room = rosters, leases, space, room
         self._me, self._resolver, self._router, self._clock = me, resolver, router, clock
         self._authors = Authors(resolver, workers)
         self._pace = Buckets(RATE, BURST)
+        self._counted = False
         self.listeners = Listeners(router, clock)
 
     async def start(self) -> None:
         """
         Count what is there into the leases, and answer from now on.
         """
-        query = "SELECT owner, SUM(bytes) FROM post_circles GROUP BY owner"
-        for owner, size in await self._database.read(lambda c: c.execute(query).fetchall()):
-            self._space.found(NodeId(owner), size)
-            if not self._leases.known(NodeId(owner)):
-                await self.forget(NodeId(owner))
+        found = await self._sizes()
+        for owner, size in found.items():
+            self._space.found(owner, size)
+        self._counted = True
+        for owner in found:
+            if not self._leases.known(owner):
+                await self.forget(owner)
         self._router.serve(POST_PUT, self.put)
         self._router.serve(POST_GET, self.get)
         self._router.serve(POST_HEADS, self.heads)
@@ -115,10 +119,16 @@ class Posts:
         self.listeners.start()
 
     async def stop(self) -> None:
+        """Answer no more; who is asked next counts anew, as the supplier may go on without this."""
         for command in COMMANDS:
             self._router.withdraw(command)
         await self.listeners.stop()
-        await self._database.close()
+        try:
+            for owner, size in (await self._sizes()).items() if self._counted else ():
+                self._space.found(owner, -size)
+            self._counted = False
+        finally:
+            await self._database.close()
 
     async def queues(self) -> list[Queue]:
         """
@@ -146,6 +156,11 @@ class Posts:
             )
             for circle, last, authors in await self._database.read(read)
         ]
+
+    async def _sizes(self) -> dict[NodeId, int]:
+        """The bytes of the posts of each customer's groups."""
+        query = "SELECT owner, SUM(bytes) FROM post_circles GROUP BY owner"
+        return await self._database.read(lambda c: {NodeId(owner): size for owner, size in c.execute(query)})
 
     def _name(self, node_id: str) -> str:
         document = self._resolver.cached(node_id)
@@ -366,7 +381,8 @@ def _make_room(c: sqlite3.Connection, circle: Circle, size: int) -> int:
     if id is None:
         return 0
     (present,) = c.execute("SELECT bytes FROM post_circles WHERE id = ?", (id,)).fetchone()
-    return trim(c, id, max(0, present - size))
+    # what does not make enough room is not dropped for nothing
+    return trim(c, id, present - size) if present >= size else 0
 
 
 def _heads(c: sqlite3.Connection, circle: Circle) -> list[Head]:
