@@ -167,12 +167,51 @@ class Couriers:
         try:
             answer = await self._router.request(supplier, ROSTER_GET, RosterGet(circle, number), ANSWER_TIME)
         except NotFound:
-            await self.push(circle, supplier)
+            await self._introduce(circle, supplier)
             return
         if answer.newest > number:
             await self.fetch(circle, supplier)
         elif answer.newest < number:
             await self.push(circle, supplier)
+
+    async def before(self, signed: SignedRoster) -> SignedRoster | None:
+        """
+        The roster that another one names as the one before it, from here or from a supplier; None if nobody has it.
+        Raises what kept a supplier from answering.
+        """
+        circle, number = signed.roster.circle, signed.roster.number - 1
+        if number == 0:
+            return None
+        # its digest was signed with the other one: nothing else needs to be checked
+        found = await self._earlier(circle, number)
+        if found is not None and found.digest == signed.roster.previous:
+            return found
+        failure: BitDustError | None = None
+        for supplier in await self.keepers(circle):
+            try:
+                found, _ = await self._get(circle, supplier, number - 1)
+            except BitDustError as error:
+                failure = error
+                continue
+            if found is not None and found.digest == signed.roster.previous:
+                return found
+        if failure is not None:
+            raise failure
+        return None
+
+    async def _introduce(self, circle: Circle, supplier: NodeId) -> None:
+        """To one that knows nothing of it the owner brings earlier rosters too: they say who may have written what."""
+        newest = self._book.newest(circle)
+        if newest is not None and circle.owner == self._me.node_id:
+            for number in range(max(1, newest.roster.number - CHAIN), newest.roster.number):
+                signed = await self._earlier(circle, number)
+                try:
+                    if signed is not None:
+                        await self._put(supplier, signed)
+                except Conflict:
+                    # an admin's, and the one before it is not known here
+                    continue
+        await self.push(circle, supplier)
 
     async def _put(self, supplier: NodeId, signed: SignedRoster) -> int:
         kept = await self._router.request(supplier, ROSTER_PUT, RosterPut(signed.packed), ANSWER_TIME)

@@ -96,6 +96,12 @@ class Chronicle:
 
         await self._db.run(change)
 
+    async def noted(self) -> int:
+        """
+        The number of the last roster that was noted.
+        """
+        return int(await self._db.read(lambda c: c.execute("SELECT roster FROM noted").fetchone()[0]))
+
     async def newest(self, limit: int) -> list[Deed]:
         """
         The newest first.

@@ -5,6 +5,7 @@ The place of a share: who may write to its catalog, and what is sealed under whi
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Awaitable, Callable
 from hashlib import sha256
 
 import msgspec
@@ -16,7 +17,7 @@ from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import NodeId, global_id_of
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.keys.rsa import PublicKey
-from bitdust_node.membership.roster import Circle
+from bitdust_node.membership.roster import Circle, Roster, SignedRoster
 from bitdust_node.membership.signet import CircleSignet
 from bitdust_node.pieces.signet import Signet
 from services.catalog.batches import Batch
@@ -33,6 +34,8 @@ MIGRATIONS = (
     """,
 )
 _LOGS_OF = "SELECT log FROM authors WHERE node_id = ?"
+#: Rosters that suppliers keep of one share.
+ROSTERS = 100
 STRANGER = "it was written by somebody who is no member of the share"
 
 
@@ -65,10 +68,29 @@ class SharePlace(Place):
         Remember those who may write now.
         """
         signed = self._book.newest(self.circle)
-        if signed is None:
-            return
-        await self.chronicle.note_roster(signed.roster)
-        members = signed.roster.members
+        if signed is not None:
+            await self._note_writers(signed.roster)
+
+    async def note_earlier(self, before: Callable[[SignedRoster], Awaitable[SignedRoster | None]]) -> bool:
+        """
+        Remember those who might write since this was done last, also if they are no members any more: what they wrote
+        stays. True if there are some.
+
+        before: finds the roster before another one; what it raises is raised here.
+        """
+        signed, noted = self._book.newest(self.circle), await self.chronicle.noted()
+        rosters: list[Roster] = []
+        while signed is not None and signed.roster.number > noted and len(rosters) < ROSTERS:
+            rosters.append(signed.roster)
+            signed = await before(signed) if signed.roster.number > noted + 1 else None
+        known = len(self._writers)
+        for roster in reversed(rosters):
+            await self._note_writers(roster)
+            await self.chronicle.note_roster(roster)
+        return len(self._writers) > known
+
+    async def _note_writers(self, roster: Roster) -> None:
+        members = roster.members
         new = {
             one.node_id: one.idurl for one in members if one.role.writes and self._writers.get(one.node_id) != one.idurl
         }

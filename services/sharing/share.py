@@ -252,9 +252,20 @@ class Share:
 
     async def _members_changed(self) -> None:
         await self.place.note_members()
+        self._tasks.spawn("note earlier members", self._note_earlier())
         for member in self._common.book.roster(self.circle).members:
             if self._common.resolver.cached(member.node_id) is None:
                 self._tasks.spawn("meet a member", self._common.resolver.resolve(member.idurl))
+
+    async def _note_earlier(self) -> None:
+        try:
+            new = await self.place.note_earlier(self._common.couriers.before)
+        except BitDustError as error:
+            self.log.info("earlier members of {alias} are not known: {error}", alias=self.circle.alias, error=error)
+            return
+        if new:
+            # what they have told was refused until now
+            self.part(ListFiles).refresh()
 
     def _roster_changed(self, circle: Circle) -> None:
         if circle == self.circle:

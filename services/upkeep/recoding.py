@@ -110,6 +110,8 @@ class Recoding:
         self._means, self._running, self._db = means, running, state_db
         #: The number of pieces that all versions are known to have; 0 when that is not known.
         self._done = 0
+        #: The revision of the catalog of which this was found.
+        self._seen = -1
         self._rest, self._until = REST_FIRST, 0.0
 
     async def load(self) -> None:
@@ -124,7 +126,9 @@ class Recoding:
         customer = self._means.customer
         suppliers = customer.wanted.suppliers
         layout = Layout(*SCHEMES[suppliers])
-        if layout.m == self._done:
+        # other devices and members may have begun to store before they heard of the number
+        revision = self._means.catalog.revision
+        if layout.m == self._done and revision == self._seen:
             return False
         if self._means.clock.seconds() < self._until:
             return True
@@ -139,9 +143,13 @@ class Recoding:
                 left = not await self._follow(version, layout) or left
         if not left:
             await self._note_done(layout.m)
+            self._seen = revision
         return left
 
     async def _note_done(self, pieces: int) -> None:
+        if pieces == self._done:
+            return
+
         def change(c: sqlite3.Connection) -> None:
             c.execute("DELETE FROM recoding")
             c.execute("INSERT INTO recoding VALUES (?)", (pieces,))

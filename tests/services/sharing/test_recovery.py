@@ -83,3 +83,21 @@ class RecoveryTest(SharingCase):
         self.until(lambda: len(self.listed(anna, share)) == 4)
         self.assertEqual(self.get(anna, f"{share}:more-1"), b"more")
         self.run_now(anna.shared.share_revoke(share, ben.id))
+
+
+class RemovedWriterTest(SharingCase):
+    """What somebody has written stays when he is removed, also for those who come later."""
+
+    def test_who_comes_later_reads_what_a_removed_member_wrote(self) -> None:
+        anna, ben, carl = self.people
+        key_id = self.create(ben)
+        self.put(ben, f"{key_id}:from-ben", b"b" * 1000)
+        self.until(lambda: self.listed(anna, key_id) == ["from-ben"])
+        self.run_now(anna.shared.share_revoke(key_id, ben.id))
+        self.grant(key_id, carl)
+        self.run_now(carl.shared.share_open(key_id))
+        self.until(lambda: self.listed(carl, key_id) == ["from-ben"])
+        self.assertEqual(self.get(carl, f"{key_id}:from-ben"), b"b" * 1000)
+        told = [(deed["action"], deed["user_id"]) for deed in self.run_now(carl.shared.share_history())]
+        self.assertEqual(told.count(("granted", anna.id)), 3)
+        self.assertEqual(told.count(("revoked", anna.id)), 1)
