@@ -18,10 +18,12 @@ from bitdust_node.tasks import Tasks
 from services.catalog.schema import Piece
 from services.data_motion import Holder
 from services.transfer.means import Means
-from services.transfer.reading import HEDGE_TIME, PieceReader
+from services.transfer.reading import PieceReader
 
 #: Seconds from one look at those who stall to the next.
-LOOK_EVERY = 0.1
+LOOK_EVERY = 0.05
+#: Seconds for which half of those needed have waited for the others, before others are asked too.
+HEDGE_TIME = 2.0
 #: Seconds without any progress at all, before the whole is given up.
 STALL_TIME = 60.0
 #: How often a supplier that could not be reached is asked again, and after how many seconds.
@@ -75,7 +77,7 @@ class Gathering:
         self._woken: Deferred[None] | None = None
         self._missed = False
         self._first = first
-        self._moved = means.clock.seconds()
+        self._moved = self._looked = means.clock.seconds()
         self._most: float | None = None
         self._tasks = Tasks(f"gathering of {label}")
 
@@ -84,7 +86,7 @@ class Gathering:
         The next `size` bytes of k pieces by number; they begin with block `first`.
         """
         self._first, self._most = first, None
-        self._moved = self._means.clock.seconds()
+        self._moved = self._looked = self._means.clock.seconds()
         while True:
             ready = [reader for reader in self._readers if reader.has(size)]
             if len(ready) >= self._manifest.k:
@@ -165,23 +167,36 @@ class Gathering:
             self._drop(reader, str(error))
 
     def _recruit(self, size: int) -> None:
-        """Ask as many suppliers as are needed: k, and one more for each that stalls."""
+        """
+        Ask as many suppliers as are needed: k, and one more for each that stalls. If one does not even begin, all: who
+        says nothing is seldom alone, and asking one after the other takes as long each time.
+        """
         now = self._means.clock.seconds()
+        self._excuse(now)
         for number, at in list(self._again.items()):
             if at <= now:
                 del self._again[number]
                 self._spare.append(self._pieces[number])
         slow = self._most_wait(now, size)
+        newest = max((now if reader.has(size) else reader.moved for reader in self._readers), default=now)
         for reader in self._readers:
             if self._spare and not reader.hedged and not reader.has(size):
-                reader.hedged = now - reader.moved >= reader.patience or slow
-        wanted = self._manifest.k + sum(reader.hedged for reader in self._readers)
-        while len(self._readers) < wanted and self._spare:
+                reader.hedged = slow or reader.stalls(now, newest - reader.moved >= 2 * LOOK_EVERY)
+        hedged = [reader for reader in self._readers if reader.hedged]
+        silent = any(not reader.began for reader in hedged)
+        while self._spare and (silent or len(self._readers) < self._manifest.k + len(hedged)):
             self._start(self._spare.popleft())
         if len(self._readers) + len(self._again) < self._manifest.k:
             raise Unavailable(self._too_few())
         if now - max([self._moved, *(reader.moved for reader in self._readers)]) >= STALL_TIME:
             raise Unavailable(f"no supplier has sent anything for {STALL_TIME:g} s")
+
+    def _excuse(self, now: float) -> None:
+        """While this process itself was busy nobody was listened to: that is not the silence of others."""
+        busy, self._looked = now - self._looked - LOOK_EVERY, now
+        if busy > 0:
+            for reader in self._readers:
+                reader.excused += min(busy, now - reader.moved)
 
     def _most_wait(self, now: float, size: int) -> bool:
         """True if half of those needed have waited for the rest for long, and for as long as they took themselves."""

@@ -18,8 +18,9 @@ DECODING = 1.5
 LEAST_SCORE = 0.02
 #: Seconds after which half of what is known of the speed of a supplier is forgotten: so it is tried again.
 HALF_LIFE = 6 * 3600.0
-#: So many times as long as usual is waited for the first byte, within these limits in seconds.
-PATIENCE, PATIENCE_LEAST, PATIENCE_MOST = 6, 0.25, 2.0
+#: So many times as long as usual is waited for the first byte, within these limits in seconds; and how long at most for
+#: somebody new, who is thought to be like the others.
+PATIENCE, PATIENCE_LEAST, PATIENCE_MOST, PATIENCE_NEW = 4, 0.1, 2.0, 1.0
 
 
 class Ranking:
@@ -55,7 +56,8 @@ class Ranking:
         """
         speed = self.speeds.of(node_id)
         if speed is None:
-            return PATIENCE_MOST
+            usual = self.speeds.usual_latency()
+            return min(PATIENCE_NEW, max(2 * PATIENCE_LEAST, PATIENCE * usual)) if usual else PATIENCE_NEW
         return min(PATIENCE_MOST, max(PATIENCE_LEAST, PATIENCE * speed.latency))
 
     def _cost(self, node_id: str, size: int, best: Speed) -> float:

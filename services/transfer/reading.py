@@ -20,8 +20,10 @@ from services.data_motion import Holder
 from services.transfer.means import Means
 
 _COUNT = Struct(">I")
-#: Seconds without a byte from a supplier that others wait for, before another one is asked too.
-HEDGE_TIME = 2.0
+#: Seconds without a byte from a supplier that others wait for, before another one is asked too: so many times as long
+#: as it ever let wait, within these limits, while others send; the last ones also if nobody does, which may be due to
+#: the own line.
+PATIENCE, PATIENCE_LEAST, PATIENCE_MOST = 6, 0.25, 1.0
 #: More leaves than this are hashed in a worker.
 LEAVES_HERE = 256
 
@@ -52,9 +54,12 @@ class PieceReader:
         self.leaves: list[bytes] = []
         self._means, self._clock, self._manifest = means, means.clock, manifest
         self.moved = self._clock.seconds()
+        #: Seconds since then for which this process itself was busy, so that nothing could come.
+        self.excused = 0.0
         self.hedged = False
-        #: Seconds without a byte after which it counts as stalled.
-        self.patience = means.ranking.patience(holder.node_id)
+        # seconds without a byte after which it counts as stalled: before the first one, and the longest wait since
+        self._patience = means.ranking.patience(holder.node_id)
+        self._longest = 0.0
         self._first, self._checked, self._ahead, self._changed = first, checked, ahead, changed
         layout = manifest.layout
         if end is None or end >= layout.segments(manifest.length):
@@ -84,6 +89,22 @@ class PieceReader:
         self._needed = size
         return self._have >= size
 
+    @property
+    def began(self) -> bool:
+        """
+        True when the first byte has come.
+        """
+        return self._latency is not None
+
+    def stalls(self, now: float, others: bool) -> bool:
+        """
+        True if nothing came for longer than is usual. others: somebody else has sent meanwhile.
+        """
+        patience = self._patience
+        if self.began:
+            patience = min(PATIENCE_MOST, max(PATIENCE_LEAST, PATIENCE * self._longest)) if others else PATIENCE_MOST
+        return now - self.moved - self.excused >= patience
+
     def take(self, size: int) -> bytes:
         """
         The next `size` bytes, which are there.
@@ -100,7 +121,7 @@ class PieceReader:
         self._have -= size
         self._needed = 0
         # whoever had no chance to send while nobody took anything is not slow
-        self.moved = self._clock.seconds()
+        self.moved, self.excused = self._clock.seconds(), 0.0
         if self._room is not None and self._have < self._ahead:
             room, self._room = self._room, None
             room.callback(None)
@@ -161,11 +182,13 @@ class PieceReader:
         self._left -= len(data)
         self._chunks.append(data)
         before, self._have = self._have, self._have + len(data)
-        self.moved = self._clock.seconds()
+        self.moved, self.excused = self._clock.seconds(), 0.0
+        waited = self.moved - self._asked
         if self._latency is None:
-            self._latency, self.patience = self.moved - self._asked, HEDGE_TIME
+            self._latency = waited
         else:
-            self._waited += self.moved - self._asked
+            self._waited += waited
+            self._longest = max(self._longest, waited)
         self._came += len(data)
         self.progress.reached(self._came)
         if before < self._needed <= self._have:
@@ -182,6 +205,6 @@ class PieceReader:
         if self._latency is not None:
             # one that was broken off in the middle may have been waited for in vain
             self._waited += waiting if self._left and self._room is None else 0.0
-            speeds.note(self.holder.node_id, self._latency, self._came, self._waited)
+            speeds.note(self.holder.node_id, self._latency, self._came, self._waited, beaten=self.hedged)
         elif self.hedged or isinstance(self.error, Unavailable):
             speeds.note_silence(self.holder.node_id, waiting)

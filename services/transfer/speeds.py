@@ -5,6 +5,7 @@ How fast suppliers have sent what was read from them: seconds to the first byte,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from statistics import median
 
 from twisted.logger import Logger
 
@@ -93,14 +94,21 @@ class Speeds:
         """
         return self._speeds.get(node_id)
 
-    def note(self, node_id: str, latency: float, size: int, waited: float) -> None:
+    def usual_latency(self) -> float:
         """
-        After so many seconds came the first byte of `size`, all of which were waited for as long as `waited`.
+        The median of what was measured; 0 when nothing was.
+        """
+        return median(speed.latency for speed in self._speeds.values()) if self._speeds else 0.0
+
+    def note(self, node_id: str, latency: float, size: int, waited: float, *, beaten: bool = False) -> None:
+        """
+        After so many seconds came the first byte of `size`, all of which were waited for as long as `waited`. beaten:
+        so long that somebody else was faster, which always says something.
         """
         old = self._speeds.get(node_id, Speed())
         latency = max(FINEST, latency)
         new = Speed(_mean(old.latency, latency), old.rate, self._clock.seconds())
-        if size >= TELLING or waited >= TELLING_TIME:
+        if size >= TELLING or waited >= TELLING_TIME or beaten:
             # the mean of the seconds that a byte takes: one slow transfer tells more than one fast one
             each = max(FINEST, waited) / size
             new = replace(new, rate=1 / _mean(1 / old.rate if old.rate else 0.0, each))

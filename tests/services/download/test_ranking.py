@@ -9,7 +9,7 @@ from bitdust_node.wire.storage import PIECE_GET
 from services.catalog.schema import Piece
 from services.customer import Customer
 from services.hiring.standing import Standing
-from services.transfer.ranking import HALF_LIFE, PATIENCE_LEAST, PATIENCE_MOST, Ranking
+from services.transfer.ranking import HALF_LIFE, PATIENCE_LEAST, PATIENCE_MOST, PATIENCE_NEW, Ranking
 from services.transfer.speeds import FINEST, MEMORY, SILENCE, TELLING, TELLING_TIME, Speeds
 from tests.services.download.test_download_grid import piece_file
 from tests.services.grid import GridCase
@@ -96,7 +96,7 @@ class RankingTest(GridCase):
         self.assertEqual((speed.latency, speed.rate), (FINEST, 0.0))
 
     def test_patience(self) -> None:
-        self.assertEqual(self.ranking.patience(self.node(0)), PATIENCE_MOST)
+        self.assertEqual(self.ranking.patience(self.node(0)), PATIENCE_NEW)
         self.measured(0, 0.001, MB)
         self.assertEqual(self.ranking.patience(self.node(0)), PATIENCE_LEAST)
         self.measured(1, 30.0, MB)
