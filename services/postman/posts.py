@@ -39,6 +39,7 @@ from bitdust_node.wire.posts import (
     PostsKept,
     Proof,
 )
+from services.postman import post_counts
 from services.postman.authors import Authors, named
 from services.postman.listeners import Listeners
 from services.postman.post_rows import (
@@ -104,7 +105,7 @@ class Posts:
         """
         Count what is there into the leases, and answer from now on.
         """
-        found = await self._sizes()
+        found = await self._database.read(post_counts.sizes)
         for owner, size in found.items():
             self._space.found(owner, size)
         self._counted = True
@@ -124,7 +125,7 @@ class Posts:
             self._router.withdraw(command)
         await self.listeners.stop()
         try:
-            for owner, size in (await self._sizes()).items() if self._counted else ():
+            for owner, size in (await self._database.read(post_counts.sizes)).items() if self._counted else ():
                 self._space.found(owner, -size)
             self._counted = False
         finally:
@@ -134,18 +135,6 @@ class Posts:
         """
         The groups that are kept here, as the API shows them.
         """
-
-        def read(c: sqlite3.Connection) -> list[tuple[Circle, int, dict[str, int]]]:
-            found = []
-            for id, owner, alias in c.execute("SELECT id, owner, alias FROM post_circles").fetchall():
-                (last,) = c.execute("SELECT COALESCE(MAX(position), 0) FROM posts WHERE circle = ?", (id,)).fetchone()
-                query = (
-                    "SELECT l.author, COUNT(p.position) FROM post_logs l LEFT JOIN posts p ON p.log = l.id"
-                    " WHERE l.circle = ? GROUP BY l.author"
-                )
-                found.append((Circle(owner, alias), int(last), dict(c.execute(query, (id,)).fetchall())))
-            return found
-
         return [
             Queue(
                 f"{circle.alias}&{self._name(circle.owner)}&{self._me.global_id}",
@@ -154,13 +143,8 @@ class Posts:
                 {self._name(one.peer): one.pushed for one in self.listeners.of(circle)},
                 {self._name(author): count for author, count in authors.items()},
             )
-            for circle, last, authors in await self._database.read(read)
+            for circle, last, authors in await self._database.read(post_counts.kept)
         ]
-
-    async def _sizes(self) -> dict[NodeId, int]:
-        """The bytes of the posts of each customer's groups."""
-        query = "SELECT owner, SUM(bytes) FROM post_circles GROUP BY owner"
-        return await self._database.read(lambda c: {NodeId(owner): size for owner, size in c.execute(query)})
 
     def _name(self, node_id: str) -> str:
         document = self._resolver.cached(node_id)

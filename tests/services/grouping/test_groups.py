@@ -9,6 +9,7 @@ from typing import Any
 
 from bitdust_node.errors import BitDustError
 from services.grouping.groups import Groups
+from services.joint_postman import JointPostman
 from services.messaging.history import History
 from services.postman.queues import Queues
 from services.supplier import Supplier
@@ -168,6 +169,11 @@ class Groups3(GroupsCase):
         self.again(supplier)
         keeping = supplier.get(Supplier).keeping
         assert keeping is not None
+        self.assertEqual(keeping.space.account(owner).used, used)
+        for _ in range(2):
+            # this service alone
+            self.run_now(supplier.get(JointPostman).stop())
+            self.run_now(supplier.get(JointPostman).start())
         self.assertEqual(keeping.space.account(owner).used, used)
         # else he would hire it again, and members would bring what it lacks
         self.network.part([supplier.node.name])
