@@ -203,11 +203,9 @@ class Mailboxes:
             raise Refused(NOT_TAKEN) from None
         # counted before it is written, so that many at once do not pass the limits together
         self._count(owner, peer, 1, size)
+        new = False
         try:
             new = await self._database.run(lambda c: insert(c, owner, peer, envelope.message_id, int(now), letter))
-        except BitDustError:
-            new = False
-            raise
         finally:
             if not new:
                 space.release()
