@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
 from bitdust_node.clock import Clock
-from bitdust_node.errors import BitDustError
+from bitdust_node.errors import BitDustError, Full
 from bitdust_node.identity.names import NodeId
 from bitdust_node.membership.post import SignedPost
 from bitdust_node.membership.roster import Circle, Roster
@@ -108,12 +108,15 @@ class Listeners:
 
     def add(self, circle: Circle, peer: NodeId) -> None:
         """
-        Tell a member of new posts from now on. One that listens already stays as it is.
+        Tell a member of new posts from now on. One that listens already stays as it is. Raises `Full`: who would wait
+        here for nothing is told better by another supplier.
         """
-        listening = self._listeners.setdefault(circle, {})
-        if peer not in listening and self._count < LISTENERS_LIMIT:
-            listening[peer] = Listener(circle, peer)
-            self._count += 1
+        if peer in self._listeners.get(circle, {}):
+            return
+        if self._count >= LISTENERS_LIMIT:
+            raise Full(f"{LISTENERS_LIMIT} members listen here already")
+        self._listeners.setdefault(circle, {})[peer] = Listener(circle, peer)
+        self._count += 1
 
     def remove(self, circle: Circle, peer: NodeId) -> None:
         """
