@@ -82,13 +82,9 @@ class Clerk:
     def _file(self, order: Order) -> None:
         if not order.words:
             raise Invalid("which? /file PATH [TO]")
-        talk = self._session.open
-        whole = Path(order.rest).expanduser()
-        if whole.is_file() or len(order.words) == 1:
-            path = local_file(order.rest if whole.is_file() else order.words[0])
-        else:
-            path = local_file(order.words[0])
-            talk = self._only(" ".join(order.words[1:]))
+        typed, to = _split(order)
+        path = local_file(typed)
+        talk = self._only(to) if to else self._session.open
         if talk is None:
             raise Invalid("to whom? /open NAME, or /file PATH TO")
         self._session.spawn(self._send_file(talk, path, path.stat().st_size))
@@ -102,6 +98,8 @@ class Clerk:
         finally:
             self.moving -= 1
         await self._say(talk, data)
+        if talk is not self._session.open:
+            self._session.notice(f"{path.name} was sent to {self._session.book.title(talk)}")
 
     def _get(self, order: Order) -> None:
         files = {} if self._session.open is None else self._session.open.files
@@ -159,3 +157,13 @@ class Clerk:
         if len(found) != 1:
             raise NotFound(f"{name} may be several" if found else f"nobody is called {name}")
         return found[0]
+
+
+def _split(order: Order) -> tuple[str, str]:
+    """The path and the name of a `/file PATH [TO]`. Paths with spaces need no quotation marks."""
+    end = len(order.rest)
+    while end > 0:
+        if Path(order.rest[:end]).expanduser().is_file():
+            return order.rest[:end], order.rest[end:].strip()
+        end = order.rest.rfind(" ", 0, end)
+    return order.words[0], " ".join(order.words[1:])

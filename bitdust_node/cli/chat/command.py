@@ -40,13 +40,14 @@ def chat(ctx: click.Context, plain: bool) -> None:
 
 @chat.named("with")
 @click.argument("name", required=False, default="", shell_complete=friend_ids, metavar="[USER or GROUP]")
+@click.option("--plain", is_flag=True, help="Lines without a screen, as for pipes.")
 @pass_context
 @click.pass_context
-def talk(ctx: click.Context, context: Context, name: str) -> None:
+def talk(ctx: click.Context, context: Context, name: str, plain: bool) -> None:
     """Talk with a person or a group: by the name you gave, global id, identity URL, or key id of the group."""
     context.need_node()
     terminal = context.output.terminal and sys.stdin.isatty() and os.environ.get("TERM", "") not in _DUMB
-    work = _plain if ctx.meta.get("plain") or not terminal else _screen
+    work = _plain if plain or ctx.meta.get("plain") or not terminal else _screen
     try:
         code = asyncio.run(work(context, name))
     except KeyboardInterrupt:

@@ -164,7 +164,7 @@ def header(book: Book, talk: Talk | None, look: Look) -> Line:
         dot, word = (look.dot, "online") if online else (look.away, "away")
         alias = "" if book.title(talk) == talk.key else f"  {one_line(talk.key)}"
         return [*line, (f"class:header.{word}", f" {dot} {word}"), ("class:header", alias)]
-    here = [book.name(one) for one in talk.members if one != book.me and book.online.get(one) == "CONNECTED"]
+    here = sorted(book.name(one) for one in talk.members if one != book.me and book.online.get(one) == "CONNECTED")
     state = "connected" if online else "not connected"
     line.append((f"class:header.{'online' if online else 'away'}", f" {look.dot if online else look.away} {state}"))
     told = f"  {len(talk.members)} members" + (f", here: {', '.join(here)}" if here else "")

@@ -30,7 +30,7 @@ CALL_SECONDS = 60.0
 class Link:
     """
     pushed: called with the type and the payload of each push. opened, lost: called when the node is there, and when
-    it is not (with the reason).
+    it is not (with the reason). odd: called with what was wrong with a push.
     """
 
     def __init__(
@@ -39,9 +39,10 @@ class Link:
         pushed: Callable[[str, dict[str, Any]], object],
         opened: Callable[[], object],
         lost: Callable[[str], object],
+        odd: Callable[[str], object],
     ) -> None:
         self._base = base
-        self._pushed, self._opened, self._lost = pushed, opened, lost
+        self._pushed, self._opened, self._lost, self._odd = pushed, opened, lost, odd
         self._socket: ClientConnection | None = None
         self._calls: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._last = 0
@@ -108,7 +109,10 @@ class Link:
         told = json.loads(text)
         kind, payload = told.get("type"), told.get("payload") or {}
         if kind != "api_call":
-            self._pushed(str(kind), payload)
+            try:
+                self._pushed(str(kind), payload)
+            except Exception as error:  # noqa: BLE001 - one push that is not understood does not end the connection
+                self._odd(f"{type(error).__name__}: {error}")
             return
         waiting = self._calls.get(int(payload.get("call_id") or 0))
         if waiting is not None and not waiting.done():

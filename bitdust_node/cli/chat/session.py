@@ -5,6 +5,7 @@ A chat without its screen and its orders: what the node tells goes into the book
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +19,8 @@ from bitdust_node.errors import BitDustError, Closed, Failed, Invalid, NotFound
 CONSUMER = "bitdust_chat"
 PAGE = 50
 POLL_SECONDS = 60
+#: Seconds between two calls of one of several chats.
+TURN_SECONDS = 5.0
 #: Seconds between two attempts to ask a node that has only just started.
 AGAIN_SECONDS = 2.0
 #: Seconds in which a person must answer to count as online, and how many members of a group are asked.
@@ -55,7 +58,7 @@ class Session:
         #: Set when the first answers of the node are here, and the wanted conversation is open.
         self.ready = asyncio.Event()
         self.base, self._wanted, self._view = base, wanted, view
-        self.link = Link(base, self._pushed, self._opened, self._lost)
+        self.link = Link(base, self._pushed, self._opened, self._lost, self.wrong)
         self._tasks: set[asyncio.Task[None]] = set()
         self._session: list[asyncio.Task[None]] = []
         self._loading = False
@@ -186,12 +189,16 @@ class Session:
     async def _receive(self) -> None:
         """Collect what came, so that who sent it learns that it was read."""
         while True:
+            began = time.monotonic()
             try:
                 told = await self.link.call("message_receive", POLL_SECONDS + 30.0, consumer_callback_id=CONSUMER,
                                              direction="incoming", polling_timeout=POLL_SECONDS)  # fmt: skip
             except Failed:
                 await asyncio.sleep(AGAIN_SECONDS)
                 continue
+            if not told and time.monotonic() - began < POLL_SECONDS / 2:
+                # another chat of this node has taken our place: they take turns, slowly
+                await asyncio.sleep(TURN_SECONDS)
             for one in told or ():
                 message = self.book.message(_document(one))
                 if message is not None:
