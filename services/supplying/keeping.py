@@ -5,6 +5,7 @@ All that keeps pieces for others, made when the service starts and given back wh
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 from twisted.internet.defer import DeferredLock
@@ -68,6 +69,9 @@ AGAIN = 300.0
 
 #: Seconds for which pieces are kept at least after their lease has lapsed, even if the space is needed.
 SHORTEST_GRACE = 7 * DAY
+
+#: Names of objects that are looked for in the books at once.
+PAGE = 500
 
 COMMANDS = (
     LEASE_REQUEST,
@@ -199,7 +203,7 @@ class Keeping:
 
     async def request_lease(self, customer: NodeId, question: LeaseQuestion) -> LeaseAnswer:
         """
-        A lease, for which what is left of others may have to go: see `make_room`.
+        A lease, for which what is kept under lapsed ones of others may have to go.
         """
         if self.space.missing(customer, question.needed):
             await shielded(self._clearing.run(self._make_room, customer, question.needed))
@@ -310,7 +314,10 @@ class Keeping:
             self._notices.soon()
 
     async def _count_orphans(self) -> None:
-        known = await self.ledger.objects()
-        self.orphans = await self._at_store.run(lambda: sum(name not in known for name in self.store.names()))
+        names = self.store.names()
+        self.orphans = 0
+        # a page at a time: there may be millions of them
+        while page := await self._at_store.run(lambda: list(islice(names, PAGE))):
+            self.orphans += len(await self.ledger.unknown(page))
         if self.orphans:
             self.log.warn("{count} objects are not in the books; they are left alone", count=self.orphans)

@@ -298,10 +298,11 @@ class Ledger:
         names = [(name,) for name in objects]
         await self._database.run(lambda c: c.executemany("DELETE FROM removals WHERE object = ?", names))
 
-    async def objects(self) -> set[str]:
+    async def unknown(self, objects: Collection[str]) -> list[str]:
         """
-        The names of all objects in the books.
+        Those of them that have no row.
         """
-        return {
-            row[0] for row in await self._database.read(lambda c: c.execute("SELECT object FROM pieces").fetchall())
-        }
+        query = "SELECT object FROM pieces WHERE object = ?"
+        return await self._database.read(
+            lambda c: [name for name in objects if c.execute(query, (name,)).fetchone() is None]
+        )

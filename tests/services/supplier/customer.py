@@ -143,6 +143,11 @@ class Grid:
         """Names of all files in the store."""
         return sorted(path.name for path in (self.folder / "pieces").glob("*/*"))
 
+    def booked(self) -> set[str]:
+        """Names of all objects in the books."""
+        read = self.keeping.ledger._database.read(lambda c: c.execute("SELECT object FROM pieces").fetchall())
+        return {name for (name,) in self.run(read)}
+
     def seen(self) -> list[str]:
         return [event.event_id for event in self.nodes[0].events_seen if "customer" in event.event_id]
 

@@ -129,6 +129,10 @@ class Broken(TestCase):
         grid = self.grid
         grid.run(grid.store_piece(self.made))
         grid.run(grid.close())
+        grid.run(grid.open())
+        grid.clock.pump(10)
+        self.assertEqual(grid.keeping.orphans, 0)
+        grid.run(grid.close())
         (grid.folder / "ledger.db").rename(grid.folder / "lost.db")
         for rest in grid.folder.glob("ledger.db-*"):
             rest.unlink()

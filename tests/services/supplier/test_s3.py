@@ -303,7 +303,7 @@ class Supplying(TestCase):
         return account.used, account.reserved
 
     def objects(self) -> tuple[set[str], set[str]]:
-        return set(self.store.names()), self.grid.run(self.grid.keeping.ledger.objects())
+        return set(self.store.names()), self.grid.booked()
 
     def test_piece_that_can_not_be_stored(self) -> None:
         grid, made = self.grid, self.made
@@ -319,7 +319,7 @@ class Supplying(TestCase):
         grid = self.grid
         self.break_down("", "lost")
         grid.fails(Unavailable, grid.store_piece(self.made))
-        self.assertEqual((self.account(), self.grid.run(grid.keeping.ledger.objects())), ((0, 0), set()))
+        self.assertEqual((self.account(), grid.booked()), ((0, 0), set()))
         self.well()
         grid.clock.advance(AGAIN)
         grid.clock.pump(10)

@@ -73,7 +73,7 @@ class Walk(TestCase):
         self.assertLessEqual(space.claimed, space.donated)
         self.assertEqual((len(grid.keeping.transfers), len(grid.keeping._puts)), (0, 0))
         small = dict(grid.run(ledger._database.read(lambda c: c.execute("SELECT * FROM small").fetchall())))
-        objects = grid.run(ledger.objects())
+        objects = grid.booked()
         self.assertEqual(set(grid.files()) | set(small), objects)
         for data in small.values():
             open_object(data)
