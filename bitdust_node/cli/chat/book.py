@@ -16,6 +16,8 @@ from bitdust_node.cli.chat.text import one_line
 PRIVATE, GROUP = "private_message", "group_message"
 #: Messages and notes of one conversation that are kept in memory; older ones are read again when somebody wants them.
 ITEMS_LIMIT = 5000
+#: Conversations; with more, those with strangers that were known first are forgotten until they write again.
+TALKS_LIMIT = 5000
 #: Files of one conversation that can be named by number.
 FILES_LIMIT = 1000
 #: Ids of messages that are remembered, so that each counts once however often we hear of it.
@@ -203,6 +205,9 @@ class Book:
         if key not in self.talks:
             self.talks[key] = Talk(key, kind, "")
             self._shown = {}
+            strangers = (one for one, talk in self.talks.items() if not talk.is_group and one not in self.names)
+            if len(self.talks) > TALKS_LIMIT and (first := next(strangers, key)) != key:
+                del self.talks[first]
         return self.talks[key]
 
     def heard(self, message_id: str) -> bool:

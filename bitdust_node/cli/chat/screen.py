@@ -160,7 +160,8 @@ class Screen:
         if not self.session.ready.is_set():
             return [*notes, [("class:hint", " waiting for the node ...")]]
         listed: list[Line] = list_lines(self.session.book, self._look, width)
-        return [[], *listed, [], *notes]
+        # what went wrong stands above: the list may be longer than the window
+        return [[], *([*notes, []] if notes else []), *listed]
 
     def _header(self) -> Line:
         return header(self.session.book, self.session.open, self._look)

@@ -242,7 +242,7 @@ class Session:
         """Open a conversation."""
         if self.open is not None and self.open is not talk:
             self.open.forget()
-        self.open, talk.unread = talk, 0
+        self.open, talk.unread, self.notes = talk, 0, []
         self._view.changed()
         self.spawn(self._load(talk))
         self.spawn(self.look_for(talk))

@@ -17,8 +17,8 @@ _WHEEL_LINES = 3
 
 class Messages(UIControl):
     """
-    drawing: draws the items. items: those of the open conversation. other: lines to show instead, None for none.
-    older: called when somebody goes back beyond the first one.
+    drawing: draws the items. items: those of the open conversation. other: lines to show instead, from the first one
+    on, None for none. older: called when somebody goes back beyond the first one.
     """
 
     def __init__(
@@ -31,6 +31,8 @@ class Messages(UIControl):
         self._drawing, self._items, self._other, self._older = drawing, items, other, older
         #: The item and its line that stand at the bottom; None follows what is newest.
         self._anchor: tuple[Item, int] | None = None
+        #: Lines of `other` that were passed by.
+        self._passed = 0
         self._height = self._width = 1
 
     @property
@@ -39,8 +41,8 @@ class Messages(UIControl):
         return self._anchor is not None
 
     def newest(self) -> None:
-        """Show the newest lines again."""
-        self._anchor = None
+        """Show the newest lines again, or the first of `other`."""
+        self._anchor, self._passed = None, 0
 
     def page(self, pages: int) -> None:
         """Go back (negative) or forth by pages."""
@@ -48,6 +50,10 @@ class Messages(UIControl):
 
     def move(self, lines: int) -> None:
         """Go back (negative) or forth."""
+        other = self._other(self._width)
+        if other is not None:
+            self._passed = max(min(self._passed + lines, len(other) - self._height), 0)
+            return
         places = self._places()
         end = self._end(places) + lines
         # the first page stays full
@@ -65,7 +71,8 @@ class Messages(UIControl):
             lines = [line for _, _, line in places[max(end - self._height, 0) : end]]
             # a short conversation stands at the bottom, where one types
             lines = [[] for _ in range(self._height - len(lines))] + lines
-        lines = lines[: self._height]
+        else:
+            lines = lines[self._passed : self._passed + self._height]
         return UIContent(lambda number: lines[number], len(lines), show_cursor=False)
 
     def mouse_handler(self, mouse_event: MouseEvent) -> object:

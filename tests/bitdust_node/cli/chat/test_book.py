@@ -101,6 +101,13 @@ class BookTests(SynchronousTestCase):
         self.assertEqual([one.key for one in book.newest()], [CAROL, CREW, BOB])
         self.assertEqual([book.is_online(one) for one in book.newest()], [True, True, True])
 
+    def test_strangers_do_not_fill_the_memory(self) -> None:
+        self.patch(book_module, "TALKS_LIMIT", 5)
+        book = a_book()
+        for number in range(9):
+            book.talk_of(f"stranger-{number}@host", PRIVATE)
+        self.assertEqual(list(book.talks), [BOB, CREW, *(f"stranger-{number}@host" for number in (6, 7, 8))])
+
     def test_states_that_come_early_count(self) -> None:
         book = a_book()
         book.moved("1", "delivered")

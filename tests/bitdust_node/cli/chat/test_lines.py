@@ -148,6 +148,18 @@ class WindowTests(SynchronousTestCase):
         self.window.page(1)
         self.assertEqual((self.shown()[-1], self.window.back), ("newer", False))
 
+    def test_a_long_list_begins_at_its_top(self) -> None:
+        lines: list[Line] = [[("", f"{number}")] for number in range(30)]
+        self.window = Messages(Drawing(a_book(), LOOK), list, lambda width: lines, self.older)
+        self.assertEqual(self.shown()[0], "0")
+        for _ in range(9):
+            self.window.page(1)
+        self.assertEqual((self.shown()[0], self.shown()[-1]), ("20", "29"))
+        self.window.page(-1)
+        self.assertEqual(self.shown()[0], "11")
+        self.window.newest()
+        self.assertEqual(self.shown()[0], "0")
+
     def test_the_first_one_asks_for_more(self) -> None:
         self.shown()
         for _ in range(10):
