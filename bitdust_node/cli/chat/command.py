@@ -12,7 +12,7 @@ import click
 
 from bitdust_node.cli.completing import friend_ids
 from bitdust_node.cli.context import Context, pass_context
-from bitdust_node.cli.groups import Fallback, also
+from bitdust_node.cli.groups import Fallback
 from bitdust_node.cli.messages import message
 
 #: Terminals that can not move their cursor.
@@ -25,13 +25,13 @@ class Chat(Fallback):
     default = "with"
 
 
-@click.group(cls=Chat, invoke_without_command=True, epilog=also(("talk",)))
+@click.group(cls=Chat, invoke_without_command=True, subcommand_metavar="[USER or GROUP]")
 @click.option("--plain", is_flag=True, help="Lines without a screen, as for pipes.")
 @click.pass_context
 def chat(ctx: click.Context, plain: bool) -> None:
     """
-    Talk with people and groups on the whole terminal: `bitdust chat NAME`. In a pipe, lines are sent and messages are
-    printed.
+    Talk with a person, named as you named him, or by global id or identity URL, or with a group, by its label or key
+    id; with none of them, choose one. In a pipe, lines are sent and messages are printed.
     """
     ctx.meta["plain"] = plain
     if ctx.invoked_subcommand is None:
