@@ -22,10 +22,11 @@ from services.transfer.entry import fetch_entry
 from services.transfer.folder_sink import FolderSink, clear
 from services.transfer.job import Job
 from services.transfer.means import Means
-from services.transfer.opened import Opened, packed_manifest, pieces_of
+from services.transfer.opened import Opened
 from services.transfer.pack import Head
 from services.transfer.passage import Passage
 from services.transfer.sink import FileSink, Sink
+from services.transfer.whereabouts import open_version, pieces_of
 
 
 class Download(Job):
@@ -132,8 +133,8 @@ class Download(Job):
             self.bytes_processed = await means.workers.run(self._take_entry, head, content)
             return Input.LOCATED
         pieces = await pieces_of(means, self.version)
-        packed = await packed_manifest(means, self.version, pieces)
-        self._opened = opened = await means.workers.run(self._open, packed)
+        self._opened = opened = await open_version(means, self.version, pieces)
+        await means.workers.run(self._open_sink, opened)
         segment = opened.manifest.layout.segment_bytes
         first = self.bytes_processed // segment
         if first:
@@ -141,9 +142,8 @@ class Download(Job):
         self._passage = Passage(means, opened, pieces, self.backup_id, self.item.path, self._take, first)
         return Input.LOCATED
 
-    def _open(self, packed: bytes) -> Opened:
-        """In a worker: open the manifest, and the place for what comes."""
-        opened = Opened(packed, self.version.id, self._means.signet)
+    def _open_sink(self, opened: Opened) -> None:
+        """In a worker: open the place for what comes."""
         mark, manifest = self._mark, opened.manifest
         segment, meta = manifest.layout.segment_bytes, opened.meta
         if mark is not None and mark.size >= manifest.length:
@@ -159,7 +159,6 @@ class Download(Job):
         self._marking = Checkpoint(
             self._checkpoints, means.workers, means.clock, self.task.temporary, manifest.version, sink
         )
-        return opened
 
     async def _fetch(self) -> Input:
         passage = self._passage

@@ -4,8 +4,6 @@ What transfers work with.
 
 from __future__ import annotations
 
-import msgspec
-
 from automats.registry import Automats
 from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
@@ -17,6 +15,7 @@ from services.catalog.catalog import Catalog
 from services.catalog.place import Place
 from services.customer import Customer
 from services.data_motion import DataMotion
+from services.transfer.opened import OpenedVersions
 from services.transfer.ranking import Ranking
 
 
@@ -43,6 +42,7 @@ class Means:
         self.me, self.workers, self.clock, self.events, self.automats = me, workers, clock, events, automats
         self.config, self.catalog, self.customer, self.motion = config, catalog, customer, motion
         self.ranking = ranking
+        self.opened = OpenedVersions()
 
     @property
     def signet(self) -> Signet:
@@ -63,20 +63,6 @@ class Means:
         The full id of a key of the catalog.
         """
         return self.place.key_id(alias)
-
-
-class Meta(msgspec.Struct, frozen=True, array_like=True):
-    """
-    What the manifest of a version says only to who can open it.
-
-    kind: `file` or `folder`. name: last part of the local path that was uploaded. mode: permission bits.
-    mtime_ns: time of the last change, nanoseconds since 1970.
-    """
-
-    kind: str
-    name: bytes
-    mode: int
-    mtime_ns: int
 
 
 def enough(k: int, m: int) -> int:

@@ -4,18 +4,33 @@ A version that is opened to be read: its manifest, checked, and the key that is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import OrderedDict
 
 import msgspec
 
-from bitdust_node.errors import BitDustError, Corrupt, Unavailable
+from bitdust_node.errors import Corrupt
 from bitdust_node.pieces.batch import SegmentDecoder
 from bitdust_node.pieces.manifest import Manifest
 from bitdust_node.pieces.seal import Sealer
 from bitdust_node.pieces.signet import Signet
-from services.catalog.schema import Piece, Version
-from services.data_motion import Holder
-from services.transfer.means import Means, Meta
+
+#: Versions that are kept opened: the packs that the files of a folder lie in. At most some 100 KB each.
+KEPT = 32
+
+
+class Meta(msgspec.Struct, frozen=True, array_like=True):
+    """
+    What the manifest of a version says only to who can open it.
+
+    kind: `file` or `folder`. name: last part of the local path that was uploaded. mode: permission bits.
+    mtime_ns: time of the last change, nanoseconds since 1970.
+    """
+
+    kind: str
+    name: bytes
+    mode: int
+    mtime_ns: int
+
 
 _META = msgspec.msgpack.Decoder(Meta)
 
@@ -37,36 +52,29 @@ class Opened:
         self.decoder = SegmentDecoder(secret, version, self.manifest.k, self.manifest.m, self.manifest.length)
 
 
-async def pieces_of(means: Means, version: Version) -> list[Piece]:
+class OpenedVersions:
     """
-    The pieces of a version that are worth asking for.
+    Those that were opened last. Opening one costs more than reading a small file out of it, and many such files lie in
+    one pack. Who asks has the version from the catalog: the id of one that is gone is asked for by nobody, and never
+    given again.
     """
-    held = (await means.catalog.pieces([version.id]))[version.id]
-    return sources(held, version.k, ("stored", "leaving", "sent"))
 
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, Opened] = OrderedDict()
 
-def sources(held: Sequence[Piece], k: int, states: Sequence[str] = ("stored", "leaving")) -> list[Piece]:
-    """
-    The pieces in one of these states. If they are fewer than k, all: nothing is given up for a mark, as who was found
-    without a piece may only have been without his disk for a while, and what is read is checked.
-    """
-    chosen = [piece for piece in held if piece.state in states]
-    return chosen if len(chosen) >= k else list(held)
+    def find(self, version: bytes) -> Opened | None:
+        """
+        The version, if it was opened lately.
+        """
+        found = self._kept.get(version)
+        if found is not None:
+            self._kept.move_to_end(version)
+        return found
 
-
-async def packed_manifest(means: Means, version: Version, pieces: Sequence[Piece]) -> bytes:
-    """
-    The manifest out of the catalog, else from the first holder that has it; `Unavailable` if none can be asked.
-    """
-    if version.manifest:
-        return version.manifest
-    errors = []
-    for piece in pieces:
-        link = means.customer.link_of(piece.node_id)
-        if link is None:
-            continue
-        try:
-            return await means.motion.manifest(Holder(link.node_id, piece.idurl), version.id)
-        except BitDustError as error:
-            errors.append(f"{piece.idurl}: {error}")
-    raise Unavailable(f"no supplier has the manifest ({'; '.join(errors) or 'none is known'})")
+    def keep(self, opened: Opened) -> None:
+        """
+        Another one was opened.
+        """
+        self._kept[opened.manifest.version] = opened
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)

@@ -10,8 +10,9 @@ from types import TracebackType
 from bitdust_node.errors import Corrupt, Invalid, NotFound
 from services.catalog.schema import Piece, Version
 from services.transfer.means import Means
-from services.transfer.opened import Opened, packed_manifest, pieces_of
+from services.transfer.opened import Opened
 from services.transfer.passage import Passage
+from services.transfer.whereabouts import open_version, pieces_of
 
 #: Bytes that `read` answers at most, as it has them all in memory; more are read as `Chunks`.
 READ_LIMIT = 16 * 1024 * 1024
@@ -49,8 +50,7 @@ class VersionReader:
             version, place = await means.catalog.packs.find(version.id)
             start = place.start + place.length - size
         pieces = await pieces_of(means, version)
-        packed = await packed_manifest(means, version, pieces)
-        opened = await means.workers.run(Opened, packed, version.id, means.signet)
+        opened = await open_version(means, version, pieces)
         label = f"{means.key_id(item.alias)}:{item.path_id}/{version.name}"
         if start + size > opened.manifest.length:
             raise Corrupt(f"{label} is shorter than the catalog says")

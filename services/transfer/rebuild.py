@@ -17,8 +17,8 @@ from services.catalog.schema import Piece, Version
 from services.data_motion import Holder
 from services.transfer.gathering import Blame, Gathering
 from services.transfer.means import Means
-from services.transfer.opened import sources
 from services.transfer.sending import Senders
+from services.transfer.whereabouts import sources
 
 log = Logger()
 

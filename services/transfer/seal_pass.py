@@ -18,7 +18,7 @@ from bitdust_node.pieces.layout import Layout
 from bitdust_node.pieces.manifest import Manifest
 from bitdust_node.pieces.seal import KEY_BYTES, Sealer
 from bitdust_node.pieces.signet import Signet
-from services.transfer.means import Meta
+from services.transfer.opened import Meta
 from services.transfer.source import Source
 
 

@@ -2,12 +2,18 @@ from __future__ import annotations
 
 import os
 import random
+from copy import copy
 from dataclasses import replace
+
+import msgspec
 
 from bitdust_node.errors import Corrupt, Invalid, Unavailable
 from bitdust_node.pieces.layout import PIECE_BLOCK, Layout
+from bitdust_node.pieces.manifest import Manifest
+from bitdust_node.pieces.signet import OwnSignet
 from services.catalog.schema import Version
 from services.transfer.means import Means
+from services.transfer.opened import KEPT
 from services.transfer.range import READ_LIMIT, VersionReader, read_range
 from tests.services.download.test_download_grid import piece_file
 from tests.services.grid import GridCase
@@ -34,6 +40,30 @@ class RangeTest(GridCase):
 
     def read(self, offset: int, length: int) -> bytes:
         return self.run_now(read_range(self.means, self.version(), offset, length))
+
+    def test_a_version_is_opened_once(self) -> None:
+        opened = []
+        unwrap = OwnSignet.unwrap
+
+        def counted(signet: OwnSignet, manifest: Manifest) -> bytes:
+            opened.append(manifest.version)
+            return unwrap(signet, manifest)
+
+        self.patch(OwnSignet, "unwrap", counted)
+        for at in range(5):
+            self.assertEqual(self.read(at, 3), self.data[at : at + 3])
+        self.assertEqual(opened, [self.version().id])
+        # others push it out
+        kept = self.means.opened
+        found = kept.find(opened[0])
+        assert found is not None
+        for number in range(KEPT):
+            other = copy(found)
+            other.manifest = msgspec.structs.replace(found.manifest, version=bytes([number]) * 16)
+            kept.keep(other)
+        self.assertIsNone(kept.find(opened[0]))
+        self.assertEqual(self.read(7, 3), self.data[7:10])
+        self.assertEqual(len(opened), 2)
 
     def test_any_range(self) -> None:
         reader = self.run_now(VersionReader.open(self.means, self.version()))
