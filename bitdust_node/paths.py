@@ -33,9 +33,9 @@ class DataFolder:
         self.temp = make_private_folder(self.base / "temp")
         #: Where downloads land if nobody says where.
         self.restore = self.base / "restore"
-        #: What waits to be sent.
+        #: Shown by `space_local`; this node sends without files in between.
         self.outbox = make_private_folder(self.base / "outbox")
-        #: Identity cache, peers, leases, queues.
+        #: What is known of others: identities, suppliers, members of shares and groups.
         self.state_db = self.base / "state.db"
         #: Our files and their versions.
         self.catalog_db = self.base / "catalog.db"
