@@ -9,7 +9,9 @@ own part at the same time as the others.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
+import tempfile
 import time
 import unittest
 from typing import Any
@@ -71,7 +73,9 @@ def main(numbers: list[int] | None = None, posts: int = 500) -> None:
     for number in numbers or [3, 10, 50]:
         case = type("Run", (GroupBench,), {"people_number": number, "posts": posts})
         result = unittest.TestResult()
-        case("test_posts").run(result)
+        # what the nodes write does not stay in the checkout
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            case("test_posts").run(result)
         for _, failure in result.errors + result.failures:
             print(failure)
 

@@ -7,9 +7,11 @@ The delivery of posts while nodes are killed and links are cut, from a seed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import random
 import sys
+import tempfile
 import unittest
 from collections import Counter
 from typing import Any
@@ -169,7 +171,9 @@ def main() -> int:
     print(f"seed {seed}", file=sys.stderr)
     numbers = {"people_number": chosen.members, "suppliers_number": chosen.suppliers}
     case = type("Run", (Deliveries,), {**numbers, "posts": chosen.posts, "seed": seed})
-    result = unittest.TextTestRunner().run(case("test_delivery"))
+    # what the nodes write does not stay in the checkout
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        result = unittest.TextTestRunner().run(case("test_delivery"))
     return 0 if result.wasSuccessful() else 1
 
 
