@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -48,25 +49,38 @@ class KillTest(AccidentCase):
         self.until(lambda: all(len(self.pieces(self.holder(at))) == 2 for at in range(4)), "the deletion")
 
     def customer_dies_in_a_download(self, large: Path) -> None:
+        tree = self.folder / "tree"
+        tree.mkdir()
+        os.link(large, tree / "large")
+        (tree / "small").write_bytes(b"small")
+        self.call("file_create", remote_path="tree", as_folder=True)
+        self.call("file_upload_start", local_path=str(tree), remote_path="tree", wait_result=True)
         limit = "services/network/receive-limit"
         before = self.call("config_get", key=limit)[0]["value"]
         self.call("config_set", key=limit, value=str(4 * MEGABYTE))
-        self.call("file_download_start", remote_path="large", destination_path=str(self.folder / "killed"))
-        self.until(self.marked, "a mark of the download")
+        for remote in ("large", "tree"):
+            self.call("file_download_start", remote_path=remote, destination_path=str(self.folder / "killed"))
+        self.until(lambda: self.marks() == 2, "marks of both downloads")
         self.network.kill("alice")
-        self.assertEqual(len(list((self.folder / "killed").iterdir())), 1)
+        self.assertEqual(len(list((self.folder / "killed").iterdir())), 2)
         self.restart("alice")
         self.call("config_set", key=limit, value=before)
         self.until(lambda: self.call("files_downloads") == [], "the download to end")
+        came = self.folder / "killed" / "tree"
+        self.assertEqual(sorted(path.name for path in came.iterdir()), ["large", "small"])
+        self.assertEqual((came / "large").read_bytes(), large.read_bytes())
+        shutil.rmtree(came)
         self.assert_same(large, "large", "killed")
-        self.assertIn("goes on from byte", (Path(self.alice.base) / "logs" / "node.log").read_text())
-        self.assertFalse(self.marked())
+        log = (Path(self.alice.base) / "logs" / "node.log").read_text()
+        self.assertEqual(log.count("goes on from byte"), 2)
+        self.assertEqual(self.marks(), 0)
+        self.call("file_delete", remote_path="tree")
 
-    def marked(self) -> bool:
-        """True if alice has noted how far a download has come."""
+    def marks(self) -> int:
+        """How many downloads alice has noted how far they have come."""
         with closing(sqlite3.connect(f"file:{self.alice.base}/state.db?mode=ro", uri=True)) as connection:
             (count,) = connection.execute("SELECT count(*) FROM checkpoints").fetchone()
-        return bool(count)
+        return int(count)
 
     def suppliers_die_in_a_download(self, large: Path) -> None:
         self.call("file_download_start", remote_path="large", destination_path=str(self.folder / "bereft"))
