@@ -9,14 +9,14 @@ from collections.abc import Callable, Collection
 from twisted.logger import Logger
 
 from bitdust_node.clock import Clock
-from bitdust_node.errors import BitDustError
+from bitdust_node.errors import BitDustError, NotFound
 from bitdust_node.identity.names import NodeId
 from bitdust_node.membership.roster import Circle
 from bitdust_node.tasks import Tasks
 from services.membership.couriers import Couriers
 
-#: Seconds between tries with those who did not answer.
-AGAIN = 20.0
+#: Seconds between tries with those who did not answer, and between questions to one of the others after a newer roster.
+AGAIN, NEWER = 20.0, 30.0
 
 
 class Introductions:
@@ -35,11 +35,13 @@ class Introductions:
         self._online: set[NodeId] = set()
         self._known: set[NodeId] = set()
         self._asking: set[NodeId] = set()
+        self._turn = 0
 
     def start(self) -> None:
         self._tasks = Tasks(self._tasks.name)
         self._online, self._known, self._asking = set(), set(), set()
         self._tasks.every(AGAIN, "introduce a share again", self._again, self._clock)
+        self._tasks.every(NEWER, "ask for newer members of a share", self._in_turn, self._clock)
 
     async def stop(self) -> None:
         await self._tasks.stop()
@@ -57,6 +59,24 @@ class Introductions:
         self._online = set(online)
         self._known &= self._online
         self._ask()
+
+    async def compare(self, supplier: NodeId) -> None:
+        """
+        Ask one that knows them whether they have changed: the owner tells only those whom he reaches.
+        """
+        try:
+            await self._couriers.agree(self._circle, supplier)
+        except NotFound:
+            self._known.discard(supplier)
+            self._changed()
+        except BitDustError as error:
+            self.log.debug("{share} at {who}: {error}", share=self._circle.alias, who=supplier[:12], error=error)
+
+    async def _in_turn(self) -> None:
+        known = sorted(self._known)
+        if known:
+            self._turn += 1
+            await self.compare(known[self._turn % len(known)])
 
     async def _again(self) -> None:
         self._ask()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bitdust_node.identity.names import NodeId
 from services.customer import Customer
 from services.hiring.link import SupplierLink, Wanted
 from services.sharing.introductions import Introductions
@@ -46,6 +47,12 @@ class OwnSuppliers:
         """
         found = self._customer.connected().items()
         return {position: link for position, link in found if self._introductions.knows(link.node_id)}
+
+    async def compare(self, supplier: NodeId) -> None:
+        """
+        Hear of a change of the members from one of them.
+        """
+        await self._introductions.compare(supplier)
 
     def observe(self, callback: Callable[[], object]) -> Callable[[], None]:
         """

@@ -19,6 +19,7 @@ from bitdust_node.alarm import Alarm
 from bitdust_node.assembly import Assembly
 from bitdust_node.errors import BitDustError, Corrupt
 from bitdust_node.files import make_private_folder
+from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.resolver import Resolver
 from bitdust_node.membership.roster import Circle
 from bitdust_node.paths import DataFolder
@@ -148,6 +149,13 @@ class Share:
         await self._tasks.stop()
         await self.catalog.close()
         await self._state_db.close()
+
+    async def hear(self, supplier: NodeId) -> None:
+        """
+        A supplier says that somebody has told something; what comes after a removal needs the roster that tells of it.
+        """
+        await self.suppliers.compare(supplier)
+        self.part(ListFiles).hear(supplier)
 
     def open(self) -> None:
         """

@@ -21,7 +21,6 @@ from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.members import CIRCLE_NEWS, CircleName
 from services.catalog.key_copies import KeyCopies
 from services.catalog.places import SHARE, Parts, Places
-from services.list_files import ListFiles
 from services.membership.endings import Endings
 from services.sharing.common import Common
 from services.sharing.share import Share
@@ -209,7 +208,7 @@ class Shares:
     async def _news(self, supplier: NodeId, question: CircleName) -> Nothing:
         share = self._running.get(question.circle)
         if share is not None and share.suppliers.link_of(supplier) is not None:
-            share.part(ListFiles).hear(supplier)
+            self._tasks.spawn("hear of a share", share.hear(supplier))
         return Nothing()
 
     def _changed(self, share: Share, old: str) -> None:

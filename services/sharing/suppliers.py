@@ -113,6 +113,12 @@ class ShareSuppliers:
         """
         return {position: link for position, link in sorted(self.links.items()) if link.connected}
 
+    async def compare(self, supplier: NodeId) -> None:
+        """
+        Hear of a change of the members from one of them.
+        """
+        await self._introductions.compare(supplier)
+
     def observe(self, callback: Callable[[], object]) -> Callable[[], None]:
         """
         Call back when a supplier came or went, or there are others; returns the function that ends it.

@@ -101,3 +101,15 @@ class RemovedWriterTest(SharingCase):
         told = [(deed["action"], deed["user_id"]) for deed in self.run_now(carl.shared.share_history())]
         self.assertEqual(told.count(("granted", anna.id)), 3)
         self.assertEqual(told.count(("revoked", anna.id)), 1)
+
+    def test_a_member_whom_the_owner_does_not_reach_hears_of_a_removal(self) -> None:
+        anna, ben, carl = self.people
+        key_id = self.create(ben, carl)
+        names = {one.node.name for one in self.up}
+        self.network.cut(carl.node.name)
+        self.network.part(names - {carl.node.name}, names - {anna.node.name})
+        self.until(lambda: self.share(carl, key_id).connected)
+        self.run_now(anna.shared.share_revoke(key_id, ben.id))
+        self.put(anna, f"{key_id}:after", b"after")
+        self.until(lambda: self.listed(carl, key_id) == ["after"], 60)
+        self.assertEqual(self.get(carl, f"{key_id}:after"), b"after")
