@@ -87,7 +87,7 @@ class Upload(Job):
             "backup_id": self.backup_id,
             "key_id": self.key_id,
             "path_id": self.item.path_id,
-            "customer_id": self._means.me.global_id,
+            "customer_id": self._means.place.owner_id,
             "path": self.item.path,
             "local_path": self.task.local_path,
             "remote_path": f"{self.key_id}:{self.item.path}",
