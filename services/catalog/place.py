@@ -62,9 +62,9 @@ class Place:
         """
         return names_secret(self._me)
 
-    async def author(self, node_id: str, log: bytes) -> Document:
+    async def author(self, node_id: str) -> Document:
         """
-        The identity of who has written a batch of a log, if he may; else raises `Refused`.
+        The identity of who says that he has written a batch, if he may; else raises `Refused`.
         """
         if node_id != self._me.node_id:
             raise Refused("it was written by somebody else")

@@ -299,15 +299,16 @@ class Vault:
             await self._shelf.note_keys_read(self._names.id_of(name))
             return
         unchecked = await self._workers.run(unpack_batch, plain)
-        author = await self._place.author(unchecked.author, name.log)
+        author = await self._place.author(unchecked.author)
         read: Read = await self._workers.run(unchecked.check, author)
         batch = read.batch
         if (batch.log, batch.number) != (name.log, name.number):
             raise Conflict(f"batch {batch.number} of {batch.log.hex()} has the name of {name.number}")
+        batch = await self._place.take(unchecked.author, batch)
         if last:
             self.log.error("catalog log {log} has a gap before {number}", log=batch.log.hex(), number=batch.number)
             await self._catalog.journal.skip(batch.log, batch.number - 1, batch.previous)
-        await self._catalog.merge(Read(await self._place.take(unchecked.author, batch), read.digest))
+        await self._catalog.merge(Read(batch, read.digest))
 
     async def _forget_outdated(self) -> None:
         """Other devices have said anew what is kept for suppliers to come."""

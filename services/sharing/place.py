@@ -122,23 +122,22 @@ class SharePlace(Place):
         # versions by it is no loss
         return sha256(NAMES + self.circle.canonical).digest()
 
-    async def author(self, node_id: str, log: bytes) -> Document:
+    async def author(self, node_id: str) -> Document:
         idurl = self._writers.get(node_id)
         if idurl is None:
             raise Refused(STRANGER)
-
-        def claim(c: sqlite3.Connection) -> str:
-            c.execute("INSERT OR IGNORE INTO authors VALUES (?, ?)", (log, node_id))
-            return str(c.execute("SELECT node_id FROM authors WHERE log = ?", (log,)).fetchone()[0])
-
         document = self._resolver.cached(node_id) or await self._resolver.resolve(idurl)
         if document.node_id != node_id:
             raise Refused(STRANGER)
-        if await self._db.run(claim) != node_id:
-            raise Refused("it is in the log of another member")
         return document
 
     async def take(self, node_id: str, batch: Batch) -> Batch:
+        def claim(c: sqlite3.Connection) -> str:
+            c.execute("INSERT OR IGNORE INTO authors VALUES (?, ?)", (batch.log, node_id))
+            return str(c.execute("SELECT node_id FROM authors WHERE log = ?", (batch.log,)).fetchone()[0])
+
+        if await self._db.run(claim) != node_id:
+            raise Refused("it is in the log of another member")
         for body in batch.operations:
             alias = getattr(unpack(body), "alias", self.circle.alias)
             if alias != self.circle.alias:
