@@ -56,7 +56,16 @@ class Participant:
             means.clock,
             self._newer_roster,
         )
-        self._exchange = Exchange(circle, means.shelf, self.reader, means.book, means.couriers, means.router)
+        self._exchange = Exchange(
+            circle,
+            means.shelf,
+            self.reader,
+            means.book,
+            means.couriers,
+            means.router,
+            means.clock,
+            lambda: self.circuit.suppliers,
+        )
         self.circuit = Circuit(circle, self._exchange, means, self._tasks)
         self._publishers: dict[NodeId, Publisher] = {}
         self._alarm = Alarm(means.clock, self._look)
@@ -247,6 +256,8 @@ class Participant:
                 if self._is_behind_itself(answer.heads):
                     # an older copy of this data folder: what it has said since comes first
                     await self._exchange.compare(supplier)
+                    if self._exchange.holds(supplier, (self._means.me.node_id, self._means.shelf.log)):
+                        raise Unavailable("own posts of before are looked for")
             except BitDustError as error:
                 self.circuit.down(supplier)
                 self.problem = str(error)

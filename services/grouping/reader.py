@@ -71,6 +71,8 @@ class Reader:
         self._clock, self._newer_roster = clock, newer_roster
         self._reached: dict[Name, Reached] = {}
         self._turn = DeferredLock()
+        #: Numbers, first and last, that no supplier had when the log was gone on with.
+        self._given_up: dict[Name, tuple[int, int]] = {}
         #: Posts of one author and number that others know as another post.
         self.forked = 0
 
@@ -98,20 +100,36 @@ class Reader:
         if post.post.number > self.last(*name):
             self._reached[name] = Reached(post.post.number, post.digest, post.post.roster)
 
-    async def take(self, batch: PostBatch, heads: Mapping[Name, Head] | None = None) -> Taken:
+    async def take(self, batch: PostBatch, starts: Mapping[Name, Head] | None = None) -> Taken:
         """
-        Keep what is new of a batch. heads: what the supplier has, if it was asked: what is below the first post of a
-        log there is gone.
+        Keep what is new of a batch. starts: logs of the supplier whose posts below the first one there no other
+        supplier has: they are gone on with from that one.
         """
-        return await self._turn.run(self._take, batch, heads or {})
+        return await self._turn.run(self._take, batch, starts or {})
 
-    async def _take(self, batch: PostBatch, heads: Mapping[Name, Head]) -> Taken:
+    def turned_up(self, heads: Mapping[Name, Head]) -> None:
+        """
+        Say so if a supplier has posts that were given up: they are not shown any more, as what follows was.
+        """
+        for name, head in heads.items():
+            first, last = self._given_up.get(name, (0, 0))
+            if first and head.first <= last and head.last >= first:
+                del self._given_up[name]
+                self.log.warn(
+                    "a supplier says that it has posts {first} to {last} of {author} to {alias} after all",
+                    first=max(first, head.first),
+                    last=min(last, head.last),
+                    author=name[0][:12],
+                    alias=self.circle.alias,
+                )
+
+    async def _take(self, batch: PostBatch, starts: Mapping[Name, Head]) -> Taken:
         taken = Taken()
         proofs = named(batch.proofs)
         candidates: list[Candidate] = []
         ahead: dict[Name, Reached] = {}
         for post in self._parsed(batch):
-            candidate = await self._next(post, ahead, heads, taken)
+            candidate = await self._next(post, ahead, starts, taken)
             if candidate is None or not await self._may(post, taken) or not await self._learn(post, proofs, taken):
                 continue
             ahead[post.post.author, post.post.log] = Reached(post.post.number, post.digest, post.post.roster)
@@ -138,7 +156,7 @@ class Reader:
         return posts
 
     async def _next(
-        self, post: SignedPost, ahead: Mapping[Name, Reached], heads: Mapping[Name, Head], taken: Taken
+        self, post: SignedPost, ahead: Mapping[Name, Reached], starts: Mapping[Name, Head], taken: Taken
     ) -> Candidate | None:
         """The post as the next one of its log; None for what is known or comes before its turn."""
         name = (post.post.author, post.post.log)
@@ -148,9 +166,12 @@ class Reader:
             if not await self._shelf.same(post):
                 self.forked += 1
                 self._warn(post, "its author has written two posts of this number: the first one counts")
+            first, last = self._given_up.get(name, (0, 0))
+            if first <= number <= last:
+                self._warn(post, "it comes after it was given up, as no supplier had it")
             return None
         if number > reached.last + 1:
-            head = heads.get(name)
+            head = starts.get(name)
             if head is not None and head.first == number:
                 return Candidate(post, jump=True)
             taken.missing = True
@@ -213,10 +234,23 @@ class Reader:
             post = arrival.post
             if outcome is Outcome.NEW:
                 taken.new += 1
+                if arrival.jump:
+                    self._jumped(post)
             if outcome in (Outcome.NEW, Outcome.KNOWN):
                 self.wrote(post)
             elif outcome is Outcome.GAP:
                 taken.missing = True
+
+    def _jumped(self, post: SignedPost) -> None:
+        name = (post.post.author, post.post.log)
+        first, last = self._given_up[name] = (self.last(*name) + 1, post.post.number - 1)
+        self.log.warn(
+            "posts {first} to {last} of {author} to {alias} are given up: no supplier that answers has them",
+            first=first,
+            last=last,
+            author=name[0][:12],
+            alias=self.circle.alias,
+        )
 
     def _arrival(self, candidate: Candidate, text: bytes | None) -> Arrival:
         """A post with what it says; its place in its log is taken also if it can not be read."""

@@ -6,9 +6,24 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from bitdust_node.identity.device import DeviceKey, DeviceRecord
 from bitdust_node.membership.post import NO_DIGEST, Pen, SignedPost
-from bitdust_node.wire.posts import POST_GET, POST_PUT, Cursor, Head, PostGet, PostPut, Proof
+from bitdust_node.wire.posts import (
+    POST_GET,
+    POST_HEADS,
+    POST_LISTEN,
+    POST_PUT,
+    Cursor,
+    GroupName,
+    Head,
+    PostBatch,
+    PostGet,
+    PostHeads,
+    PostPut,
+    Proof,
+)
 from services.grouping.groups import Groups
 from services.joint_postman import JointPostman
 from services.messaging.schema import MessagesDb
@@ -93,6 +108,113 @@ class PostAttacks(AttackCase):
         self.clock.advance(15)
         self.assertIn("hello", self.alice.texts())
         self.assertTrue(self.alice.get(Groups).get(circle).connected)  # type: ignore[union-attr]
+
+    def brought(self, circle: Any, posts: list[SignedPost], to: Any, starts: int = 0) -> None:
+        carol = self.carol.node.me
+        heads = [Head(bytes.fromhex(carol.node_id), LOG, starts, starts)] if starts else []
+        question = PostPut(circle, [post.packed for post in posts], [Proof(carol.device_record, carol.idurl)], heads)
+        self.assertEqual(self.ask(self.carol, to, POST_PUT, question).refused, "")
+
+    def begins_later(self, supplier: Any, first: int) -> None:
+        """From now on the supplier says that all logs begin with this number."""
+        posts = supplier.get(JointPostman)._posts
+
+        async def lie(peer: Any, question: GroupName) -> PostHeads:
+            true = await posts.heads(peer, question)
+            heads = [Head(head.author, head.log, max(head.first, first), head.last) for head in true.heads]
+            return PostHeads(true.roster, heads)
+
+        async def hide(peer: Any, question: PostGet) -> PostBatch:
+            cursors = [Cursor(one.author, one.log, max(one.number, first - 1)) for one in question.cursors]
+            return await posts.get(peer, PostGet(question.circle, cursors))
+
+        for command, answer in ((POST_HEADS, lie), (POST_LISTEN, lie), (POST_GET, hide)):
+            supplier.node.router.withdraw(command)
+            supplier.node.router.serve(command, answer)
+
+    def texts_of(self, count: int) -> list[str]:
+        return [f"post {number}" for number in range(1, count + 1)]
+
+    def written(self, circle: Any, count: int) -> list[SignedPost]:
+        return self.chain(circle, [b'{"text":"%s"}' % text.encode() for text in self.texts_of(count)])
+
+    def test_a_supplier_that_says_that_a_log_begins_later(self) -> None:
+        """The one that members ask first hides the beginning of a log: the other one has it."""
+        _, circle = self.group(self.carol)
+        posts = self.written(circle, 6)
+        self.begins_later(self.supplier, 5)
+        for supplier in self.suppliers:
+            self.brought(circle, posts, supplier)
+        self.invite(self.alice.part(circle).key_id, self.bob)
+        self.join(self.alice.part(circle).key_id, self.bob)
+        self.clock.advance(90)
+        self.assertEqual(self.bob.part(circle).active, self.supplier.node.node_id)
+        self.assertEqual(self.bob.texts(), self.texts_of(6))
+
+    def test_a_gap_that_is_claimed_before_its_posts_are_written(self) -> None:
+        """The liar is asked for what nobody has yet, and answers when it is there: the others are asked once more."""
+        _, circle = self.group(self.carol)
+        carol = self.carol.node.me
+        written = self.written(circle, 6)
+        posts = self.supplier.get(JointPostman)._posts
+        asked: list[Deferred[None]] = []
+
+        async def lie(peer: Any, question: GroupName) -> PostHeads:
+            true = await posts.heads(peer, question)
+            return PostHeads(true.roster, [Head(bytes.fromhex(carol.node_id), LOG, 5, 6)])
+
+        async def late(peer: Any, question: PostGet) -> PostBatch:
+            if not asked:
+                asked.append(Deferred())
+                await asked[0]
+            proof = Proof(carol.device_record, carol.idurl)
+            return PostBatch(circle, [post.packed for post in written[4:]], [proof])
+
+        for command, answer in ((POST_HEADS, lie), (POST_LISTEN, lie), (POST_GET, late)):
+            self.supplier.node.router.withdraw(command)
+            self.supplier.node.router.serve(command, answer)
+        self.until(lambda: bool(asked))
+        self.brought(circle, written, self.suppliers[1])
+        asked[0].callback(None)
+        self.clock.advance(90)
+        self.assertEqual(self.alice.texts(), self.texts_of(6))
+
+    def test_a_log_that_a_member_begins_later_at_one_supplier(self) -> None:
+        _, circle = self.group(self.carol)
+        posts = self.written(circle, 6)
+        self.brought(circle, posts[4:], self.supplier, starts=5)
+        self.brought(circle, posts, self.suppliers[1])
+        self.invite(self.alice.part(circle).key_id, self.bob)
+        self.join(self.alice.part(circle).key_id, self.bob)
+        self.clock.advance(90)
+        self.assertEqual((self.alice.texts(), self.bob.texts()), (self.texts_of(6), self.texts_of(6)))
+
+    def test_the_other_supplier_is_away_for_half_a_minute(self) -> None:
+        _, circle = self.group(self.carol)
+        posts = self.written(circle, 6)
+        self.brought(circle, posts, self.suppliers[1])
+        self.die(self.suppliers[1])
+        self.brought(circle, posts[4:], self.supplier, starts=5)
+        self.clock.advance(30)
+        self.assertEqual(self.alice.texts(), [])
+        self.again(self.suppliers[1])
+        self.clock.advance(60)
+        self.assertEqual(self.alice.texts(), self.texts_of(6))
+
+    def test_what_nobody_has_is_passed_over_and_does_not_come_twice(self) -> None:
+        """A log goes on where those suppliers have it that are there; what comes afterwards is not shown."""
+        _, circle = self.group(self.carol)
+        posts = self.written(circle, 6)
+        self.die(self.suppliers[1])
+        self.brought(circle, posts[4:], self.supplier, starts=5)
+        self.clock.advance(30)
+        self.assertEqual(self.alice.texts(), [])
+        self.clock.advance(120)
+        self.assertEqual(self.alice.texts(), self.texts_of(6)[4:])
+        self.again(self.suppliers[1])
+        self.brought(circle, posts[:4], self.suppliers[1])
+        self.clock.advance(60)
+        self.assertEqual(self.alice.texts(), self.texts_of(6)[4:])
 
     def test_data_that_is_no_data(self) -> None:
         """Each takes its place in the log; what can be shown is shown, and what is behind it too."""
