@@ -23,11 +23,12 @@ class Departures:
     def __init__(self, database: Database, change: Change) -> None:
         self._database, self._change = database, change
 
-    async def leave(self, node_id: str) -> None:
+    async def leave(self, node_id: str) -> bool:
         """
-        All that a supplier keeps counts as missing from now on, although it can still be read there.
+        All that a supplier keeps counts as missing from now on, although it can still be read there. True if that is
+        anything that did not before.
         """
-        await self._move(node_id, "stored", "leaving")
+        return await self._move(node_id, "stored", "leaving")
 
     async def stay(self, node_id: str) -> None:
         """
@@ -65,11 +66,11 @@ class Departures:
         query = "SELECT 1 FROM pieces WHERE node_id = ? AND state IN ('stored', 'leaving', 'sent') LIMIT 1"
         return await self._database.read(lambda c: c.execute(query, (node_id,)).fetchone() is not None)
 
-    async def _move(self, node_id: str, old: PieceState, new: PieceState) -> None:
+    async def _move(self, node_id: str, old: PieceState, new: PieceState) -> bool:
         # the revision of the catalog moves on only when there is something to change
         query = "SELECT 1 FROM pieces WHERE node_id = ? AND state = ? LIMIT 1"
         if await self._database.read(lambda c: c.execute(query, (node_id, old)).fetchone()) is None:
-            return
+            return False
 
         def change(c: sqlite3.Connection) -> None:
             c.execute("UPDATE pieces SET state = ? WHERE node_id = ? AND state = ?", (new, node_id, old))
@@ -81,3 +82,4 @@ class Departures:
             )
 
         await self._change(change)
+        return True

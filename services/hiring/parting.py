@@ -55,7 +55,8 @@ class Partings:
     Remembers the dismissed. A lease is cancelled, and with it all that is kept, only when no catalog counts on any of
     it.
 
-    catalogs: the own one, and those of own shares. patience: seconds for which a lease is not cancelled at least.
+    catalogs: the own one, and those of own shares. patience: seconds for which a lease is not cancelled at least. left:
+    called when more of what somebody keeps has to be made anew.
     """
 
     log = Logger()
@@ -65,11 +66,12 @@ class Partings:
         state_db: StateDb,
         catalogs: Callable[[], Iterable[Catalog]],
         patience: Callable[[], float],
+        left: Callable[[], object],
         router: Router,
         resolver: Resolver,
         clock: Clock,
     ) -> None:
-        self._db, self._catalogs, self._patience = state_db, catalogs, patience
+        self._db, self._catalogs, self._patience, self._left = state_db, catalogs, patience, left
         self._router, self._resolver, self._clock = router, resolver, clock
         self._tasks = Tasks("partings")
         # nobody is told that his lease ends while he is being hired again
@@ -119,9 +121,9 @@ class Partings:
     async def _look_at(self, parting: Parting) -> None:
         if parting not in await self._all():
             return  # hired again since the round began
-        if parting.replaced:
-            # an upload that was under way may have stored something there meanwhile
-            await self._leave(parting.node_id)
+        # an upload that was under way may have stored something there meanwhile
+        if parting.replaced and await self._leave(parting.node_id):
+            self._left()
         if self._clock.seconds() - parting.since < self._patience():
             return
         for catalog in self._catalogs():
@@ -130,9 +132,8 @@ class Partings:
         if await self._told(parting) or self._clock.seconds() - parting.since > LONGEST:
             await self._forget(parting.node_id)
 
-    async def _leave(self, node_id: NodeId) -> None:
-        for catalog in self._catalogs():
-            await catalog.departures.leave(node_id)
+    async def _leave(self, node_id: NodeId) -> bool:
+        return any([await catalog.departures.leave(node_id) for catalog in self._catalogs()])
 
     async def _told(self, parting: Parting) -> bool:
         try:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sqlite3
 from typing import Any
 
 from twisted.python.failure import Failure
@@ -187,6 +188,21 @@ class ChangeTest(GridCase):
 
     def customers(self, member: Member) -> int:
         return len(member.get(Supplier).customers_list())
+
+    def test_what_an_upload_stored_at_who_was_just_dismissed_is_made_anew_soon(self) -> None:
+        self.change(position=2, new_supplier_id=self.new.node.me.global_id)
+        self.until(lambda: self.delivered() == "100%")
+        self.clock.advance(2)
+        old, new = self.old.node, self.new.node
+        catalog = self.customer.catalog
+
+        def late(c: sqlite3.Connection) -> None:
+            c.execute("UPDATE pieces SET node_id = ?, state = 'stored' WHERE node_id = ?", (old.node_id, new.node_id))
+
+        # as if the upload had ended after the supplier was replaced
+        self.run_now(catalog._database.run(late))
+        self.until(lambda: self.run_now(catalog.departures.needed(old.node_id)) is False, seconds=100)
+        self.assertEqual(self.delivered(), "100%")
 
     def moved(self, before: dict[int, str]) -> None:
         self.until(lambda: self.links() == {**before, 2: self.new.node.node_id})
