@@ -14,6 +14,9 @@ from services.transfer.speeds import Speed, Speeds
 
 #: How much faster the holder of a piece must be that has to be decoded, to be asked before one of the data itself.
 DECODING = 1.5
+#: Bytes a second, and seconds to the first byte, that are good enough: opening, decoding and the disk take longer, so
+#: who is better than that is not worth having to decode for.
+FAST, CLOSE = 64e6, 0.02
 #: The score of a supplier below which it makes no more difference.
 LEAST_SCORE = 0.02
 #: Seconds after which half of what is known of the speed of a supplier is forgotten: so it is tried again.
@@ -61,11 +64,15 @@ class Ranking:
         return min(PATIENCE_MOST, max(PATIENCE_LEAST, PATIENCE * speed.latency))
 
     def _cost(self, node_id: str, size: int, best: Speed) -> float:
-        least = max(best.seconds(size), 1e-6)
+        least = _good_enough(best).seconds(size)
         speed = self.speeds.of(node_id)
         cost = least
         if speed is not None:
-            known = Speed(speed.latency, speed.rate or best.rate)
+            known = _good_enough(Speed(speed.latency, speed.rate or best.rate))
             age = max(0.0, self._clock.seconds() - speed.seen)
             cost += (known.seconds(size) - least) * 0.5 ** (age / HALF_LIFE)
         return cost / max(LEAST_SCORE, self._standing.of(node_id).score)
+
+
+def _good_enough(speed: Speed) -> Speed:
+    return Speed(max(speed.latency, CLOSE), min(speed.rate, FAST))

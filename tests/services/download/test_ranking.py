@@ -56,6 +56,11 @@ class RankingTest(GridCase):
             self.measured(number, 0.01, rate)
         self.assertEqual(self.order()[:2], [0, 1])
 
+    def test_faster_than_can_be_used_is_not_worth_decoding(self) -> None:
+        for number, rate in enumerate((80 * MB, 90 * MB, 400 * MB, 900 * MB)):
+            self.measured(number, 0.001 if number > 1 else 0.01, rate)
+        self.assertEqual(self.order(100 * MB), [0, 1, 2, 3])
+
     def test_the_unknown_are_tried(self) -> None:
         self.measured(0, 0.1, 1 * MB)
         self.measured(1, 0.01, 9 * MB)
