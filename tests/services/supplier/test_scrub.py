@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import random
+from itertools import count
 from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
 from automats.scrub import LOOK_SECONDS, RETRY_SECONDS
 from bitdust_node.errors import NotFound, Unavailable
+from bitdust_node.pieces.object_file import object_name
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.storage import PIECE_BAD, PIECE_DELETE, PieceBad, PieceDelete, PieceGet
 from services.supplying.notices import TOLD_AGAIN
@@ -133,10 +136,16 @@ class ScrubTest(TestCase):
         self.pass_by(3700)
         self.assertEqual(len(self.told), 1)
 
+    def name_of(self, seed: int) -> str:
+        """The object of a version of that seed."""
+        return object_name(self.grid.nodes[1].node_id, random.Random(seed).randbytes(16), 0)
+
     def test_goes_on_after_a_restart(self) -> None:
         for seed in range(70):
             self.store(100, seed)
-        self.store(8 * MEGABYTE, 99)
+        # objects are read in the order of their names, which follow from the key of the customer: the large one last
+        last = max(range(70), key=self.name_of)
+        self.store(8 * MEGABYTE, next(seed for seed in count(70) if self.name_of(seed) > self.name_of(last)))
         self.grid.scrub_rate = MEGABYTE // 20
         self.pass_by(LOOK_SECONDS + 20)
         before = self.grid.keeping.scrub.progress
