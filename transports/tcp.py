@@ -27,7 +27,7 @@ from bitdust_node.router.entrance import STRANGERS, Entrance, Strangers
 from bitdust_node.router.session import LIMITS, Limits, Session
 from bitdust_node.router.transport import Deliver
 from bitdust_node.waiting import within
-from transports.tls import TlsProtocol, context_of
+from transports.tls import Room, TlsProtocol, context_of
 
 PORT = "services/tcp-connections/tcp-port"
 INTERFACE = "services/network/interface"
@@ -43,8 +43,8 @@ class TcpPipe(TlsProtocol):
     One connection; a `bitdust_node.router.transport.Pipe`.
     """
 
-    def __init__(self, context: SSL.Context, entrance: Entrance, expected: NodeId | None) -> None:
-        super().__init__(context, client=expected is not None)
+    def __init__(self, context: SSL.Context, room: Room, entrance: Entrance, expected: NodeId | None) -> None:
+        super().__init__(context, client=expected is not None, room=room)
         self.remote = ""
         self.host = ""
         self.peer_key = b""
@@ -88,7 +88,7 @@ class TcpPipe(TlsProtocol):
         if self.session is not None:
             self.session.opened()
 
-    def decrypted(self, data: bytes) -> None:
+    def decrypted(self, data: memoryview) -> None:
         if self.session is not None:
             self.session.received(data)
 
@@ -123,13 +123,13 @@ class PipeFactory(Factory):
 
     noisy = False
 
-    def __init__(self, context: SSL.Context, entrance: Entrance, expected: NodeId | None = None) -> None:
-        self._context = context
+    def __init__(self, context: SSL.Context, room: Room, entrance: Entrance, expected: NodeId | None = None) -> None:
+        self._context, self._room = context, room
         self._entrance = entrance
         self._expected = expected
 
     def buildProtocol(self, addr: IAddress | None) -> TcpPipe:
-        return TcpPipe(self._context, self._entrance, self._expected)
+        return TcpPipe(self._context, self._room, self._entrance, self._expected)
 
 
 class TcpTransport:
@@ -158,6 +158,7 @@ class TcpTransport:
         self._clock = clock
         self._entrance = Entrance(self.scheme, admission, clock, automats, strangers, limits, bandwidth)
         self._context: SSL.Context | None = None
+        self._room = Room()
         self._port: Any = None
 
     @property
@@ -222,7 +223,7 @@ class TcpTransport:
     def _pipes(self, expected: NodeId | None = None) -> PipeFactory:
         if self._context is None:
             self._context = context_of(self._me.device)
-        return PipeFactory(self._context, self._entrance, expected)
+        return PipeFactory(self._context, self._room, self._entrance, expected)
 
 
 def split(contact: str) -> tuple[str, int]:

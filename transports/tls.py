@@ -10,6 +10,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
+from OpenSSL._util import ffi, lib
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
@@ -60,8 +61,45 @@ def peer_key_of(connection: SSL.Connection) -> bytes:
 
 #: A TLS record carries no more than this.
 RECORD = 16 * 1024
+#: Plaintext that is handed on at once.
+ROOM = 512 * 1024
 #: Bytes that wait for the socket at most when nothing was written: answers of TLS itself.
 LITTLE = 1024
+
+
+class Room:
+    """
+    The memory that all connections of a transport are read into, one after the other: each hands on what it reads
+    before the next one is read.
+
+    Records are read by OpenSSL itself: pyOpenSSL's `recv` makes two copies of each, and twenty lines of Python.
+    """
+
+    def __init__(self) -> None:
+        self._memory = memoryview(bytearray(ROOM))
+        self._start = ffi.from_buffer(self._memory)
+
+    def read(self, tls: SSL.Connection) -> tuple[memoryview, bool]:
+        """
+        What is there, as far as there is room, and whether there may be more. Raises SSL.Error at the end.
+        """
+        at = 0
+        while at <= ROOM - RECORD:
+            size = lib.SSL_read(tls._ssl, self._start + at, RECORD)
+            if size <= 0:
+                break
+            at += size
+        else:
+            return self._memory[:at], True
+        try:
+            # nothing is left, or it has ended: pyOpenSSL knows which
+            at += tls.recv_into(self._memory[at:], RECORD)
+        except SSL.WantReadError:
+            return self._memory[:at], False
+        except SSL.Error:
+            if not at:
+                raise
+        return self._memory[:at], True
 
 
 class TlsProtocol(Protocol):
@@ -74,8 +112,9 @@ class TlsProtocol(Protocol):
 
     transport: Any  # a TCP connection of Twisted; no interface names all that it can
 
-    def __init__(self, context: SSL.Context, client: bool) -> None:
+    def __init__(self, context: SSL.Context, client: bool, room: Room) -> None:
         self._tls = SSL.Connection(context, None)
+        self._room = room
         if client:
             self._tls.set_connect_state()
         else:
@@ -88,8 +127,8 @@ class TlsProtocol(Protocol):
     def secured(self, peer_key: bytes) -> None:
         """The handshake is done; the key of the other side, proved."""
 
-    def decrypted(self, data: bytes) -> None:
-        """Bytes came."""
+    def decrypted(self, data: memoryview) -> None:
+        """Bytes came; they are good until this returns."""
 
     def over(self) -> None:
         """The connection is gone."""
@@ -126,22 +165,16 @@ class TlsProtocol(Protocol):
         self._tls.bio_write(data)
         if not self._secured and not self._shake():
             return
-        parts: list[bytes] = []
-        ended = False
-        try:
-            while True:
-                parts.append(self._tls.recv(RECORD))
-        except SSL.WantReadError:
-            pass
-        except SSL.Error:
-            # good-bye of TLS, or rubbish: in any case nothing more comes
-            ended = True
-        if parts:
-            self.decrypted(parts[0] if len(parts) == 1 else b"".join(parts))
-        if ended:
-            self.shut()
-        elif not self._over:
-            self._flush()
+        more = True
+        while more and not self._over:
+            try:
+                plain, more = self._room.read(self._tls)
+            except SSL.Error:
+                # good-bye of TLS, or rubbish: in any case nothing more comes
+                self.shut()
+                return
+            if plain:
+                self.decrypted(plain)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._over = True

@@ -10,11 +10,13 @@ from typing import Protocol
 
 from bitdust_node.errors import Full
 from bitdust_node.router.bandwidth import Pace
-from bitdust_node.wire.frames import DATA_FRAME, Kind, encode
+from bitdust_node.wire.frames import Kind, encode
 
-#: Bytes of one stream that are handed to the pipe at once: each write costs a turn of TLS and of the reactor.
-#: A little more than half a MiB, which is what uploads write at once.
-TURN = 9 * DATA_FRAME
+#: Bytes of one stream that are handed to the pipe at once: each write costs a turn of TLS and of the reactor. Half a
+#: MiB is what uploads write at once.
+TURN = 512 * 1024
+#: The same while the bytes of a second are limited.
+SMALL_TURN = 64 * 1024
 
 
 class Sendable(Protocol):
@@ -116,7 +118,7 @@ class Outgoing:
                 self._pace.wait(self._pump)
                 return False
             # what a slow line has saved up is shared in small portions
-            most = DATA_FRAME
+            most = SMALL_TURN
         stream = self._ready.popleft()
         if stream.sendable:
             stream.pump(most)

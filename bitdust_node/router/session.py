@@ -22,7 +22,7 @@ from bitdust_node.router.bandwidth import Bandwidth
 from bitdust_node.router.outgoing import Outgoing
 from bitdust_node.router.stream import CREDIT, SessionStream
 from bitdust_node.tasks import Tasks
-from bitdust_node.wire.frames import HEADER, Frame, FrameReader, Kind, encode
+from bitdust_node.wire.frames import HEADER, Data, Frame, FrameReader, Kind, encode
 from bitdust_node.wire.packet import Opening, unpack_opening, unpack_reason
 
 
@@ -93,7 +93,7 @@ class Session:
         self._resting: DelayedCall | None = None
         self._reader = FrameReader()
         self._hello = b""
-        self._held: list[Frame] = []
+        self._held: list[Frame | Data] = []
         self._held_bytes = 0
         self._document: Document | None = None
         self._reason: BitDustError = Closed(f"{pipe.remote} did not finish its TLS handshake in time")
@@ -206,8 +206,8 @@ class Session:
         self._reason = Closed(f"{self.remote} did not say who it is in time")
         self._machine.feed(Input.OPENED)
 
-    def received(self, data: bytes) -> None:
-        """Bytes came."""
+    def received(self, data: bytes | memoryview) -> None:
+        """Bytes came; they are not needed any more when this returns."""
         self.bytes_in += len(data)
         self._heard = True
         try:
@@ -358,24 +358,24 @@ class Session:
             # not at once to the end, as the limit may be changed meanwhile
             self._resting = self._clock.callLater(min(seconds, REST), self._rest)
 
-    def _dispatch(self, frames: list[Frame]) -> None:
+    def _dispatch(self, frames: list[Frame | Data]) -> None:
         self._take(frames)
         # once for all that came, as each call of a reader costs as much as a frame
         while self._fed:
             self._fed.popitem()[0].wake()
 
-    def _take(self, frames: list[Frame]) -> None:
+    def _take(self, frames: list[Frame | Data]) -> None:
         for index, frame in enumerate(frames):
             state = self._machine.state
             if state is State.CONNECTED and self._on_message is not None:
                 try:
-                    if frame.kind is Kind.DATA:
+                    if isinstance(frame, Data):
                         self._got_data(frame)
                     else:
                         self._by_kind.get(frame.kind, self._got_other)(frame)
                 except Invalid as error:
                     self._end(Input.BROKEN, error)
-            elif frame.kind is Kind.BYE and state in (State.GREETING, State.CHECKING):
+            elif isinstance(frame, Frame) and frame.kind is Kind.BYE and state in (State.GREETING, State.CHECKING):
                 self._got_other(frame)
             elif state is State.GREETING:
                 self._greeted(frame)
@@ -383,15 +383,17 @@ class Session:
                 self._hold(frames[index:])
                 return
 
-    def _greeted(self, frame: Frame) -> None:
-        if frame.kind is not Kind.HELLO:
+    def _greeted(self, frame: Frame | Data) -> None:
+        if isinstance(frame, Data) or frame.kind is not Kind.HELLO:
             self._end(Input.BROKEN, Invalid(f"a session begins with HELLO, not with {frame.kind.name}"))
             return
         self._hello = frame.body
         self._machine.feed(Input.HELLO)
 
-    def _hold(self, frames: list[Frame]) -> None:
-        self._held += frames
+    def _hold(self, frames: list[Frame | Data]) -> None:
+        self._held += [
+            Data(frame.stream, memoryview(bytes(frame.body))) if isinstance(frame, Data) else frame for frame in frames
+        ]
         self._held_bytes += sum(HEADER.size + len(frame.body) for frame in frames)
         if self._held_bytes > self._limits.held:
             self._end(Input.BROKEN, Invalid("too much was sent before the hello was accepted"))
@@ -416,7 +418,7 @@ class Session:
         else:
             self._on_stream(stream, opening)
 
-    def _got_data(self, frame: Frame) -> None:
+    def _got_data(self, frame: Data) -> None:
         stream = self._streams.get(frame.stream)
         if stream is not None:
             stream.received(frame.body)

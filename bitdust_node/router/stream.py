@@ -5,6 +5,7 @@ One stream of a session: its queue of bytes to send, its buffer of bytes to read
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from struct import Struct
 from typing import Protocol
 
@@ -18,9 +19,13 @@ from bitdust_node.identity.names import NodeId
 from bitdust_node.wire.frames import DATA_LIMIT, HEADER, Kind
 from bitdust_node.wire.packet import pack_reason
 
+Buffer = bytes | bytearray | memoryview
+
 CREDIT = Struct(">I")
 #: Chunks smaller than this are joined in the buffer, so that a million tiny frames are not a million objects.
 SMALL = 4096
+#: Parts of writes that are looked at for one turn.
+TOGETHER = 1024
 UNREAD = "the other side reads no more of this stream"
 
 
@@ -44,7 +49,7 @@ class Carrier(Protocol):
 
 
 class Part:
-    """One call of `write`: what of its data is still to be sent, and who waits for it."""
+    """A part of what is to be sent: what is left of it, and who waits for it (with the last one of a `write`)."""
 
     __slots__ = ("done", "rest")
 
@@ -68,6 +73,7 @@ class SessionStream:
         "_eaten",
         "_end_due",
         "_error",
+        "_fresh",
         "_incoming",
         "_machine",
         "_queue",
@@ -95,6 +101,8 @@ class SessionStream:
         self._allowed = window
         self._eaten = 0
         self._incoming: deque[bytes] = deque()
+        # what has just come, where it lies: copied at once for all that one read of the pipe has brought
+        self._fresh: list[memoryview] = []
         self._reader: Deferred[None] | None = None
         self._discarding = False
         self._end_due = False
@@ -115,25 +123,27 @@ class SessionStream:
 
     # --- for users ---
 
-    async def write(self, data: bytes | memoryview) -> None:
+    async def write(self, *data: Buffer) -> None:
         if self._error is not None:
             raise self._error
         if self._machine.state not in (State.OPEN, State.ONLY_WRITING):
             raise Closed("this stream was finished before")
-        part = Part(memoryview(data).cast("B") if isinstance(data, memoryview) else memoryview(data))
-        if not part.rest:
+        parts = [Part(memoryview(each).cast("B")) for each in data if len(each)]
+        if not parts:
             return
-        self._queue.append(part)
+        self._queue += parts
         self._carrier.want(self)
-        if part.rest:
+        last = parts[-1]
+        if last.rest:
             if self._error is not None:
                 raise self._error
-            part.done = Deferred()
+            last.done = Deferred()
             try:
-                await part.done
+                await last.done
             except CancelledError:
                 # the other side has a part of it: what follows would be garbage
                 self.reset("the writer was stopped")
+                self._cut_off()
                 raise
 
     async def read(self) -> bytes:
@@ -185,7 +195,7 @@ class SessionStream:
         """
         if not self._machine.finished:
             self._error = error
-            self._incoming.clear()
+            self._forget_incoming()
             self._machine.feed(Input.RESET)
 
     def release(self) -> None:
@@ -193,7 +203,7 @@ class SessionStream:
         Nobody uses the stream here any more: finish it, and read nothing more of it.
         """
         self.finish()
-        self._incoming.clear()
+        self._forget_incoming()
         if not self._machine.finished and not self._discarding:
             self._discarding = True
             self._carrier.push(Kind.STOP, self.id)
@@ -204,16 +214,19 @@ class SessionStream:
         """
         frames: list[bytes | memoryview] = []
         sent: list[Part] = []
-        left = size = min(most, self._credit)
-        while left and self._queue:
-            part = self._queue[0]
-            chunk = part.rest[: min(DATA_LIMIT, left)]
-            frames += (HEADER.pack(len(chunk), Kind.DATA, self.id), chunk)
-            part.rest = part.rest[len(chunk) :]
-            left -= len(chunk)
-            if not part.rest:
-                sent.append(self._queue.popleft())
-        size -= left
+        left = size = min(most, self._credit, sum(len(part.rest) for part in islice(self._queue, TOGETHER)))
+        while left:
+            body = min(DATA_LIMIT, left)
+            frames.append(HEADER.pack(body, Kind.DATA, self.id))
+            left -= body
+            while body:
+                part = self._queue[0]
+                chunk = part.rest[:body]
+                frames.append(chunk)
+                part.rest = part.rest[len(chunk) :]
+                body -= len(chunk)
+                if not part.rest:
+                    sent.append(self._queue.popleft())
         self._credit -= size
         self.bytes_out += size
         self._carrier.write_data(b"".join(frames), size)
@@ -223,9 +236,10 @@ class SessionStream:
         if not self._queue and self._machine.state is not State.BROKEN:
             self._drained()
 
-    def received(self, chunk: bytes) -> None:
+    def received(self, chunk: memoryview) -> None:
         """
-        A piece of a DATA frame came; the reader hears of it by `wake`. Raises Invalid if the peer may not send it.
+        A part of a DATA frame came; the reader gets it by `wake`, which must follow before the memory is used again.
+        Raises Invalid if the peer may not send it.
         """
         size = len(chunk)
         self._allowed -= size
@@ -236,15 +250,17 @@ class SessionStream:
             raise Invalid(f"stream {self.id} got data after its end")
         if self._discarding or self._error is not None:
             return
-        if self._incoming and size + len(self._incoming[-1]) <= SMALL:
-            self._incoming[-1] += chunk
-        else:
-            self._incoming.append(chunk)
+        self._fresh.append(chunk)
 
     def wake(self) -> None:
         """
-        Let the reader go on, if one waits.
+        Take what came, and let the reader go on if one waits.
         """
+        if self._fresh:
+            if self._incoming and len(self._incoming[-1]) + sum(map(len, self._fresh)) <= SMALL:
+                self._fresh.insert(0, memoryview(self._incoming.pop()))
+            self._incoming.append(b"".join(self._fresh))
+            self._fresh.clear()
         if self._reader is not None and not self._reader.called:
             self._reader.callback(None)
 
@@ -314,6 +330,10 @@ class SessionStream:
 
     # ---
 
+    def _forget_incoming(self) -> None:
+        self._incoming.clear()
+        self._fresh.clear()
+
     def _drained(self) -> None:
         if self._end_due:
             self._end_due = False
@@ -326,6 +346,13 @@ class SessionStream:
         if self._queue:
             self._drop_queue(error)
             self._carrier.forget(self)
+
+    def _cut_off(self) -> None:
+        # finished before that write was done, so that `reset` came too late
+        if self._queue:
+            error = Closed("the writer was stopped")
+            self._carrier.push(Kind.RESET, self.id, pack_reason(error))
+            self._give_up_rest(error)
 
     def _drop_queue(self, error: BitDustError) -> None:
         queue, self._queue = self._queue, deque()

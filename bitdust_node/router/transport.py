@@ -35,15 +35,17 @@ class Stream(Protocol):
     def peer(self) -> NodeId:
         """Who is at the other end."""
 
-    async def write(self, data: bytes | memoryview) -> None:
+    async def write(self, *data: bytes | bytearray | memoryview) -> None:
         """
-        Send data of any size. Waits while the window of the reader or the buffer of the session is full; when it
-        returns the data were handed on and may be changed. Raises Closed, or the error of the other side.
+        Send data of any size, one part after the other. Waits while the window of the reader or the buffer of the
+        session is full; when it returns or raises, the memory may be used again. Raises Closed, or the error of the
+        other side.
         """
 
     async def read(self) -> bytes:
         """
-        The next bytes (1 to 64 KiB) in order; b"" when the other side has finished. Raises Closed, or its error.
+        The next bytes in order, as many as one read of the pipe has brought; b"" when the other side has finished.
+        Raises Closed, or its error.
         """
 
     async def read_exactly(self, n: int) -> bytes:

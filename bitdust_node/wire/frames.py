@@ -15,9 +15,8 @@ HEADER = Struct(">IBI")
 
 #: What a packet adds to the encoded question or answer that it carries.
 ENVELOPE = 1024
-#: A whole DATA frame at most: four TLS records.
-DATA_FRAME = 64 * 1024
-DATA_LIMIT = DATA_FRAME - HEADER.size
+#: Bytes of a stream in one DATA frame at most: four blocks of a piece.
+DATA_LIMIT = 256 * 1024
 
 
 class Kind(IntEnum):
@@ -56,12 +55,26 @@ OF_STREAMS = frozenset({Kind.OPEN, Kind.DATA, Kind.CREDIT, Kind.END, Kind.STOP, 
 
 class Frame(NamedTuple):
     """
-    One frame, or a part of a DATA frame: the body of DATA is handed on as it comes.
+    A frame that came whole.
     """
 
     kind: Kind
     stream: int
     body: bytes
+
+
+class Data(NamedTuple):
+    """
+    A part of a DATA frame, which is handed on as it comes. It lies where it was read: good until more is read.
+    """
+
+    stream: int
+    body: memoryview
+
+    @property
+    def kind(self) -> Kind:
+        """Always DATA."""
+        return Kind.DATA
 
 
 def encode(kind: Kind, stream: int = 0, body: bytes | memoryview = b"") -> bytes:
@@ -86,31 +99,32 @@ class FrameReader:
         self._missing = 0
         self._parts: list[bytes] = []
 
-    def feed(self, data: bytes) -> list[Frame]:
+    def feed(self, data: bytes | memoryview) -> list[Frame | Data]:
         """
         The frames that these bytes complete. A header that lies raises Invalid; nothing may be fed afterwards.
         """
-        frames: list[Frame] = []
-        at, end = 0, len(data)
+        frames: list[Frame | Data] = []
+        view = memoryview(data)
+        at, end = 0, len(view)
         while at < end:
             if self._missing:
-                part = data[at : at + self._missing] if at or end > self._missing else data
+                part = view[at : at + self._missing]
                 at += len(part)
                 self._missing -= len(part)
                 if self._kind is Kind.DATA:
-                    frames.append(Frame(self._kind, self._stream, part))
+                    frames.append(Data(self._stream, part))
                     continue
-                self._parts.append(part)
+                self._parts.append(bytes(part))
                 if not self._missing:
                     frames.append(Frame(self._kind, self._stream, b"".join(self._parts)))
                     self._parts.clear()
                 continue
             if not self._header and end - at >= HEADER.size:
-                fields = HEADER.unpack_from(data, at)
+                fields = HEADER.unpack_from(view, at)
                 at += HEADER.size
             else:
                 need = HEADER.size - len(self._header)
-                self._header += data[at : at + need]
+                self._header += view[at : at + need]
                 at += need
                 if len(self._header) < HEADER.size:
                     break

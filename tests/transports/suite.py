@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred, DeferredQueue
+from twisted.internet.defer import CancelledError, Deferred, DeferredQueue
 
 from automats.registry import Automats
 from bitdust_node.errors import BitDustError, Closed, Invalid, Refused, Unavailable
@@ -232,6 +232,38 @@ class TransportSuite:
         self.assertEqual(await there.read_exactly(100), bytes(range(3, 103)))
         with self.assertRaises(Closed):
             await there.read_exactly(100)
+
+    async def test_parts_of_one_write(self) -> None:
+        a, b = await self.pair()
+        here, there = await self.stream(a, b)
+        parts = [bytes([number]) * size for number, size in enumerate((1, 300_000, 0, 65_536, 2, 700_000))]
+        writing = Deferred.fromCoroutine(here.write(*parts, bytearray(b"end")))
+        expected = b"".join(parts) + b"end"
+        self.assertEqual(await there.read_exactly(len(expected)), expected)
+        await writing
+
+    async def test_memory_is_free_when_the_writer_was_stopped(self) -> None:
+        a, b = await self.pair()
+        for finished in (False, True):
+            here, there = await self.stream(a, b, window=64 * 1024)
+            memory = bytearray(b"a" * 300_000)
+            writing = Deferred.fromCoroutine(here.write(memory))
+            if finished:
+                # both have said that they write no more: only that write is still to be sent
+                there.finish()
+                here.finish()
+            while there.bytes_in < 64 * 1024:
+                await sleep(CLOCK, 0.001)
+            writing.cancel()
+            with self.assertRaises(CancelledError):
+                await writing
+            memory[:] = b"b" * len(memory)
+            came = b""
+            with self.assertRaises(Closed):
+                while True:
+                    came += await there.read_exactly(1)
+            self.assertEqual(came.strip(b"a"), b"")
+        self.assertEqual((a.session.streams, b.session.streams), ([], []))
 
     async def test_slow_reader_holds_the_writer(self) -> None:
         a, b = await self.pair()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust_node.errors import Invalid
-from bitdust_node.wire.frames import DATA_LIMIT, LIMITS, OF_STREAMS, Frame, FrameReader, Kind, encode
+from bitdust_node.wire.frames import DATA_LIMIT, LIMITS, OF_STREAMS, Data, Frame, FrameReader, Kind, encode
 
 
 @st.composite
@@ -23,14 +23,14 @@ def frames(draw: st.DrawFn) -> Frame:
     return Frame(kind, stream, body)
 
 
-def joined(found: list[Frame]) -> list[Frame]:
+def joined(found: list[Frame | Data]) -> list[Frame]:
     """Parts of one DATA frame as one."""
     whole: list[Frame] = []
     for frame in found:
-        if frame.kind is Kind.DATA and whole and whole[-1][:2] == frame[:2]:
-            whole[-1] = Frame(*frame[:2], whole[-1].body + frame.body)
+        if frame.kind is Kind.DATA and whole and whole[-1][:2] == (frame.kind, frame.stream):
+            whole[-1] = Frame(frame.kind, frame.stream, whole[-1].body + bytes(frame.body))
         else:
-            whole.append(frame)
+            whole.append(Frame(frame.kind, frame.stream, bytes(frame.body)))
     return whole
 
 
@@ -39,7 +39,7 @@ class Frames(SynchronousTestCase):
     def test_any_cutting(self, sent: list[Frame], sizes: list[int]) -> None:
         wire = b"".join(encode(*frame[:2], frame.body) for frame in sent)
         reader = FrameReader()
-        found: list[Frame] = []
+        found: list[Frame | Data] = []
         at = index = 0
         while at < len(wire):
             size = sizes[index % len(sizes)]
