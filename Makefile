@@ -32,7 +32,7 @@ types: $(READY)
 	$(BIN)/mypy
 
 chaos: $(READY)
-	$(BIN)/python -m tests.chaos $(if $(ARGS),$(ARGS),--steps 5000 --minutes 50)
+	$(BIN)/python -m tests.chaos $(if $(ARGS),$(ARGS),--steps 5000 --minutes 60)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -77,5 +77,22 @@ class EventLog:
         self._file.write(f"{time} {name}  {data}\n")
 
 
+class _BoundedFile(LogFile):
+    """
+    Lines that the disk does not take are lost: nobody is to fail because they can not be written.
+    """
+
+    _lost = 0
+
+    def write(self, data: str) -> None:
+        try:
+            if "_file" not in vars(self):
+                self._openFile()  # the old one was put aside, and there was no room for the next
+            super().write(f"\n({self._lost} lines were lost)\n{data}" if self._lost else data)
+            self._lost = 0
+        except OSError:
+            self._lost += 1
+
+
 def _open(path: Path) -> LogFile:
-    return LogFile(path.name, str(path.parent), rotateLength=SIZE_LIMIT, defaultMode=0o600, maxRotatedFiles=KEPT)
+    return _BoundedFile(path.name, str(path.parent), rotateLength=SIZE_LIMIT, defaultMode=0o600, maxRotatedFiles=KEPT)

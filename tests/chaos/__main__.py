@@ -1,7 +1,8 @@
 """
 `python -m tests.chaos [--seed N] [--steps N] [--every N] [--minutes N]`: a long run.
 
-Steps are taken in one process on the memory network, minutes are spent on real processes.
+Steps are taken in one process on the memory network, minutes are spent on real processes. These have networks and small
+disks of their own where the system lets them (root, or a user who may make namespaces).
 """
 
 from __future__ import annotations
@@ -15,8 +16,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from bitdust_node.errors import BitDustError
+from tests.chaos.apart import run_apart
+from tests.chaos.machine import needs
 from tests.chaos.play import Play
 from tests.chaos.real import RealPlay
+
+APART = "real processes: wires between them are cut, and small disks of their own are filled"
+PLAIN = "real processes: this user may not have networks and disks of their own: wires are cut by freezing processes"
 
 
 def main() -> int:
@@ -25,6 +32,9 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=2000, help="in one process")
     parser.add_argument("--minutes", type=float, default=0, help="on real processes")
     parser.add_argument("--every", type=int, default=20, help="steps between two quiet points")
+    parser.add_argument("--suppliers", type=int, default=8, help="real processes")
+    parser.add_argument("--customers", type=int, default=2, help="real processes")
+    parser.add_argument("--plain", action="store_true", help="cut no wires and fill no disks of real processes")
     parser.add_argument("--brief", action="store_true", help="do not tell every step")
     given = parser.parse_args()
     if "PYTHONHASHSEED" not in os.environ:
@@ -38,7 +48,17 @@ def main() -> int:
     if given.steps:
         virtual(seed, folder / "virtual", given.steps, given.every, say)
     if given.minutes:
-        real(seed, folder / "real", given.minutes, given.every, say)
+
+        def work(apart: bool) -> int:
+            counts = given.suppliers, given.customers
+            real(seed, folder / "real", counts, given.minutes, given.every, apart, say)
+            return 0
+
+        code = None if given.plain else run_apart(lambda: work(apart=True), needs)
+        if code is None:
+            work(apart=False)
+        elif code:
+            return code
     shutil.rmtree(folder, ignore_errors=True)
     return 0
 
@@ -55,21 +75,32 @@ def virtual(seed: int, folder: Path, steps: int, every: int, say: Callable[[str]
     print(f"result: seed {seed}, {steps} steps in one process, {play.checked} downloads compared, 0 lost", flush=True)
 
 
-def real(seed: int, folder: Path, minutes: float, every: int, say: Callable[[str], object]) -> None:
-    play = RealPlay(seed, folder, say=say)
+def real(
+    seed: int,
+    folder: Path,
+    counts: tuple[int, int],
+    minutes: float,
+    every: int,
+    apart: bool,
+    say: Callable[[str], object],
+) -> None:
+    print(APART if apart else PLAIN, flush=True)
+    play = RealPlay(seed, folder, *counts, apart=apart, say=say)
+    save = True
     try:
         play.open(suppliers_number=4)
         play.run(minutes * 60, every)
-    except AssertionError as error:
+        save = False
+    except (AssertionError, BitDustError) as error:
         broken(seed, folder, error)
         raise
     finally:
-        play.close()
+        play.close(save)
     told = f"{play.taken} steps on {len(play.network.nodes)} processes, {minutes:g} minutes"
     print(f"result: seed {seed}, {told}, {play.checked} downloads compared, 0 lost", flush=True)
 
 
-def broken(seed: int, folder: Path, error: AssertionError) -> None:
+def broken(seed: int, folder: Path, error: Exception) -> None:
     print(f"result: seed {seed}, BROKEN: {error}; all is left in {folder}", flush=True)
 
 

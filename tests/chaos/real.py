@@ -1,5 +1,5 @@
 """
-The chaos on real processes: kill -9, frozen processes, full and spoiled disks, while customers work.
+The chaos on real processes: kill -9, cut wires, frozen processes, full and spoiled disks, while customers work.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bitdust_node.cli.devnet.devnet import Devnet
 from bitdust_node.cli.devnet.nodes import DevnetNode
+from bitdust_node.cli.devnet.roles import LAST_SERVICE
 from bitdust_node.errors import BitDustError
 from bitdust_node.identity.document import Document
 from tests.chaos.books import (
@@ -30,6 +31,7 @@ from tests.chaos.books import (
     tombstones_of,
     versions_of,
 )
+from tests.chaos.machine import Machine, WireNet
 from tests.chaos.promises import Promises
 
 PATHS = ("a", "b", "docs/c", "docs/d")
@@ -38,6 +40,8 @@ SIZES = (0, 5_000, 300_000, 3_000_000, 12_000_000)
 NUMBERS, NUMBER = (2, 4, 7), "services/customer/suppliers-number"
 #: Part of the quiet points at which a machine is lost, and seconds after which suppliers have all of its catalog.
 RECOVERIES, VAULT = 0.2, 8.0
+#: Nodes with a small disk of their own.
+SMALL = ("supplier-1", "supplier-2", "alice")
 #: Seconds in which everything must have come to rest, and for one download.
 REST, DOWNLOAD = 240.0, 120.0
 
@@ -52,7 +56,8 @@ class Disk:
 
 class RealPlay:
     """
-    suppliers, customers: how many processes. say: is told every step.
+    suppliers, customers: how many processes. apart: whether this process may have networks and disks of its own
+    (`run_apart`); if not, wires are not cut, and disks are not filled. say: is told every step.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class RealPlay:
         folder: Path,
         suppliers: int = 8,
         customers: int = 2,
+        apart: bool = False,
         say: Callable[[str], object] = lambda text: None,
     ) -> None:
         self.dice = random.Random(seed)
@@ -69,7 +75,8 @@ class RealPlay:
         self._folder = folder
         self._sources = folder / "sources"
         self._sources.mkdir(parents=True)
-        self.network = Devnet(
+        self.machine = Machine(folder / "network", list(SMALL)) if apart else None
+        self.network = (WireNet if apart else Devnet)(
             folder / "network",
             suppliers=suppliers,
             customers=customers,
@@ -78,6 +85,8 @@ class RealPlay:
             needed_space="256 MB",
             donated_space="1 GB",
         )
+        if self.machine and isinstance(self.network, WireNet):
+            self.network.wires = self.machine.wires
         self._suppliers: dict[str, DevnetNode] = {}
         self._disks: dict[str, Disk] = {}
         self._promises: dict[str, Promises] = {}
@@ -99,15 +108,21 @@ class RealPlay:
             self._call(node, "config_set", key=NUMBER, value=str(suppliers_number))
             network.await_hired(node)
 
-    def close(self) -> None:
+    def close(self, save: bool = False) -> None:
+        """save: keep what is on disks that end with this process."""
         self._thaw()
         self.network.stop()
+        if self.machine:
+            if save:
+                self.machine.save()
+            self.machine.close()
 
     def run(self, seconds: float, every: int) -> None:
         """
-        Steps for so long, a quiet point after every so many; raises `AssertionError` for a broken promise.
+        Steps for so long, a quiet point after every so many; raises `AssertionError` for a broken promise. Goes on
+        if there was nothing to compare.
         """
-        steps = (
+        steps: tuple[Callable[[], str], ...] = (
             *(self.upload,) * 10,
             *(self.delete,) * 2,
             *(self.kill_supplier,) * 3,
@@ -115,18 +130,34 @@ class RealPlay:
             *(self.freeze,) * 2,
             *(self.revive,) * 4,
             *(self.spoil,) * 3,
-            *(self.fill_disk,) * 1,
+            *(self.give_less,) * 1,
             *(self.replace,) * 1,
             *(self.change_number,) * 1,
         )
+        if machine := self.machine:
+            names = [node.name for node in self.network.nodes]
+            steps += (
+                *(lambda: machine.cut(names, self.dice),) * 3,
+                *(lambda: machine.heal(self.dice),) * 2,
+                *(lambda: machine.fill(self.dice),) * 2,
+                *(lambda: machine.empty(self.dice),) * 2,
+                *(lambda: machine.last(self.dice),) * 1,
+            )
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             self.taken += 1
-            self._tell(self.dice.choice(steps)())
+            try:
+                self._tell(self.dice.choice(steps)())
+            except sqlite3.OperationalError as error:
+                self._tell(f"a catalog or ledger can not be looked at: {error}")  # its disk is full
             time.sleep(self.dice.choice((0.0, 0.02, 0.1, 0.5, 1.0)))
             if self.taken % every == 0:
                 self.quiet()
+                if self.dice.random() < RECOVERIES:
+                    self._recover(self._customer())
         self.quiet()
+        if not self.checked:
+            self.run(seconds, every)
 
     # steps
 
@@ -173,11 +204,16 @@ class RealPlay:
         if not dead:
             return "nobody to revive"
         node = self.dice.choice(dead)
-        self.network.revive(node.name)
+        try:
+            self._start(node)
+        except BitDustError as error:
+            if not self.machine or node.name not in self.machine.full:
+                raise
+            return f"{node.name} does not start: {str(error)[-200:]}"
         return f"{node.name} is started"
 
     def freeze(self) -> str:
-        """As a link that is cut: nothing comes, and nobody says so."""
+        """As if all its wires were cut: nothing comes, and nobody says so."""
         node = self.dice.choice(list(self._suppliers.values()))
         node.signal(signal.SIGSTOP)
         self._frozen.add(node.name)
@@ -185,6 +221,8 @@ class RealPlay:
 
     def spoil(self) -> str:
         disk = self.dice.choice(list(self._disks.values()))
+        if self.machine and disk.name in self.machine.full:
+            return f"the disk of {disk.name} is full"
         pieces = kept_by(disk)
         if not pieces:
             return f"{disk.name} keeps nothing"
@@ -194,11 +232,11 @@ class RealPlay:
         harm(disk, piece, self.dice)
         return f"{disk.name} has a wrong piece {piece.index} of {piece.version.hex()[:8]}"
 
-    def fill_disk(self) -> str:
+    def give_less(self) -> str:
         node = self.dice.choice(list(self._suppliers.values()))
         if node.name not in self._frozen:
             self._call(node, "config_set", key="services/supplier/donated-space", value="1 MB")
-        return f"{node.name} has no room"
+        return f"{node.name} gives less room"
 
     def replace(self) -> str:
         node = self._customer()
@@ -219,9 +257,13 @@ class RealPlay:
         Let everything recover, and ask for all that was promised.
         """
         self._thaw()
+        if self.machine:
+            self.machine.mend()
         for node in self._all():
             if not node.running:
-                self.network.revive(node.name)
+                self._start(node)
+        for node in self._all():
+            self.network.await_service(node, LAST_SERVICE[node.role])
         for node in self._suppliers.values():
             self._call(node, "config_set", key="services/supplier/donated-space", value="1 GB")
         for thread in self._waiting:
@@ -230,8 +272,6 @@ class RealPlay:
         self._rest()
         for node in self.network.of_role("customer"):
             self._read_all(node)
-        if self.dice.random() < RECOVERIES:
-            self._recover(self._customer())
         self._tell(f"quiet, {self.checked} downloads compared")
 
     def _rest(self) -> None:
@@ -268,12 +308,9 @@ class RealPlay:
         node.client.result("identity_backup", 30, destination_filepath=str(key))
         self.network.kill(node.name)
         for path in base.iterdir():
-            if path.name != "config":
+            if path.name not in ("config", "lost+found"):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
-        # no service waits for a customer without an identity
-        global_id, node.global_id = node.global_id, ""
-        self.network.revive(node.name)
-        node.global_id = global_id
+        self._start(node)
         node.client.result("identity_recover", REST, private_key_source=key.read_text(), join_network=True)
         promises.begin_again()
         end = time.monotonic() + REST
@@ -314,6 +351,15 @@ class RealPlay:
             self.network.kill(node.name)
             self._frozen.discard(node.name)
         return f"{node.name} is killed"
+
+    def _start(self, node: DevnetNode) -> None:
+        """Until it answers; of use it may be much later."""
+        # nobody waits for the services of a node without an identity
+        global_id, node.global_id = node.global_id, ""
+        try:
+            self.network.revive(node.name)
+        finally:
+            node.global_id = global_id
 
     def _thaw(self) -> None:
         for name in self._frozen:

@@ -72,6 +72,10 @@ class Devnet:
         self._lock = threading.Lock()
         self._children: list[subprocess.Popen[bytes]] = []
 
+    def host_of(self, name: str) -> str:
+        """The address of a node."""
+        return roles.HOST
+
     def node(self, name: str) -> DevnetNode:
         for node in self.nodes:
             if node.name == name:
@@ -214,11 +218,11 @@ class Devnet:
         dht_ports: list[str] = []
         for name, role in named:
             node = DevnetNode(name, role, str(self.folder / name), api_port=next(ports), ws_port=next(ports))
-            dht_port = next(ports)
+            dht_port, host = next(ports), self.host_of(name)
             options = roles.switches(role) | {
                 "interface/api/rest-http-port": node.api_port,
                 "interface/api/web-socket-port": node.ws_port,
-                "services/network/interface": roles.HOST,
+                "services/network/interface": host,
                 "services/entangled-dht/udp-port": dht_port,
                 "services/entangled-dht/known-nodes": ", ".join(dht_ports) or "genesis",
                 "services/tcp-connections/tcp-port": next(ports),
@@ -227,14 +231,14 @@ class Devnet:
                 "services/network/send-limit": 0,
                 "services/network/receive-limit": 0,
                 "services/udp-datagrams/udp-port": next(ports),
-                "services/identity-server/host": roles.HOST,
+                "services/identity-server/host": host,
                 "services/identity-server/web-port": web_port,
-                "services/identity-propagate/known-servers": f"{roles.HOST}:{web_port}",
+                "services/identity-propagate/known-servers": f"{self.host_of(roles.IDENTITY_SERVER)}:{web_port}",
                 "services/identity-propagate/min-servers": 1,
                 "services/customer/suppliers-number": roles.suppliers_number(suppliers),
             }
             if role == roles.SEED:
-                dht_ports.append(f"{roles.HOST}:{dht_port}")
+                dht_ports.append(f"{host}:{dht_port}")
             make_private_folder(Path(node.base))
             Config(make_private_folder(Path(node.base) / "config"), options | self._options, synced=False)
             nodes.append(node)
