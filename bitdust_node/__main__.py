@@ -27,14 +27,17 @@ def run_node(
     telling: where the log goes, else to its files alone.
     """
     # before anything else: several libraries install another reactor when they are imported
+    import asyncio
+
     from twisted.internet import asyncioreactor
 
-    asyncioreactor.install()
+    loop = asyncio.SelectorEventLoop()
+    asyncioreactor.install(loop)
     from twisted.internet import reactor
 
     from bitdust_node.run import run
 
-    return run(reactor, base, overrides, then, telling)
+    return run(reactor, loop, base, overrides, then, telling)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import os
 import sys
 import threading
 import time
+from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import (
     FilteringLogObserver,
     ILogObserver,
+    Logger,
     LogLevel,
     LogLevelFilterPredicate,
     globalLogBeginner,
@@ -39,6 +41,7 @@ SWITCH = 0.0005
 
 def run(
     reactor: Any,
+    loop: AbstractEventLoop,
     base: Path,
     overrides: Mapping[str, object] | None,
     then: Callable[[Node], Awaitable[int]] | None,
@@ -51,6 +54,7 @@ def run(
     allow_many_files()
     sys.setswitchinterval(SWITCH)
     reactor.seconds = _steady()
+    reactor.callFromThread = _soon(loop)
     telling = telling or Telling()
     _tell(telling)
     outcome = [0]
@@ -102,6 +106,25 @@ def _steady() -> Callable[[], float]:
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     offset = time.time() - time.clock_gettime(clock)
     return lambda: offset + time.clock_gettime(clock)
+
+
+def _soon(loop: AbstractEventLoop) -> Callable[..., None]:
+    """
+    `callFromThread` in the next round of the loop. Twisted's own sets a timer there, which is one round more for each
+    result of a worker.
+    """
+
+    def call_from_thread(function: Callable[..., object], *args: object, **kwargs: object) -> None:
+        loop.call_soon_threadsafe(_guarded, function, args, kwargs)
+
+    return call_from_thread
+
+
+def _guarded(function: Callable[..., object], args: Any, kwargs: Any) -> None:
+    try:
+        function(*args, **kwargs)
+    except Exception:  # noqa: BLE001 - the border of the loop
+        Logger().failure("a call from a thread failed")
 
 
 def _tell(telling: Telling) -> None:
