@@ -11,14 +11,15 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from bitdust_node.direct import Appender, Buffers, read_part
 from bitdust_node.errors import Closed, Corrupt, Full, Invalid, NotFound
-from bitdust_node.files import begin_writing, sync_folder, write_all
+from bitdust_node.files import sync_folder, write_all
 from bitdust_node.identity.names import NodeId
 from bitdust_node.pieces.hashtree import Buffer
 from bitdust_node.pieces.layout import PIECE_BLOCK
@@ -119,12 +120,13 @@ class ObjectStore(Protocol):
 
 class LocalFolder:
     """
-    Pieces as files of a folder, spread over 256 folders in it.
+    Pieces as files of a folder, spread over 256 folders in it. Large ones go past the page cache.
     """
 
-    def __init__(self, folder: Path, margin: int = DISK_MARGIN) -> None:
+    def __init__(self, folder: Path, margin: int = DISK_MARGIN, buffers: Buffers | None = None) -> None:
         self._folder = folder
         self._margin = margin
+        self.buffers = buffers or Buffers()
 
     def writer(self, owner: NodeId, version: bytes, index: int) -> PieceWriter:
         return _FileWriter(self, owner, version, index)
@@ -147,12 +149,10 @@ class LocalFolder:
         return leaves
 
     def read(self, name: str, offset: int, length: int) -> bytes:
-        file = self._open(name)
         try:
-            data = os.pread(file, length, offset)
-        finally:
-            os.close(file)
-        return data
+            return read_part(self.path(name), offset, length, self.buffers)
+        except FileNotFoundError:
+            raise NotFound("there is no such piece") from None
 
     def delete(self, *names: str) -> None:
         paths = [self.path(name) for name in names]
@@ -238,9 +238,8 @@ class _FileWriter:
         self._owner, self._version, self._index = owner, version, index
         self._hasher = LeafHasher(PIECE_BLOCK)
         self._file = -1
+        self._appender: Appender | None = None
         self._ended = False
-        # bytes written, and those of them that the disk was told to begin with
-        self._written = self._begun = 0
 
     @cached_property
     def _path(self) -> Path:
@@ -251,15 +250,19 @@ class _FileWriter:
         return self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}{_PARTIAL}")
 
     def write(self, chunks: Sequence[Buffer]) -> None:
-        for chunk in chunks:
-            self._hasher.update(chunk)
-        self._append(chunks)
+        with self._room(sum(map(len, chunks))) as appender:
+            appender.write(chunks)
 
     def finish(self) -> Footer:
+        with self._room(0) as appender:
+            appender.flush()
         leaves, count, top = self._hasher.finish()
         size = self._hasher.size
         footer = Footer(self._owner, self._version, self._index, PIECE_BLOCK, size, count, top)
-        self._append([footer.pack(leaves)])
+        packed = footer.pack(leaves)
+        with self._room(len(packed)):
+            # not hashed
+            write_all(self._file, [packed])
         return footer
 
     def commit(self) -> None:
@@ -278,18 +281,20 @@ class _FileWriter:
         self._close()
         self._temporary.unlink(missing_ok=True)
 
-    def _append(self, chunks: Sequence[Buffer]) -> None:
+    @contextmanager
+    def _room(self, size: int) -> Iterator[Appender]:
+        """The open file, when there is room for so many bytes; it is discarded when it can not be written."""
         if self._ended:
             raise Closed("this piece was given up")
         try:
-            if self._store.free() < sum(map(len, chunks)):
+            if self._store.free() < size:
                 raise Full("the disk of the supplier has no room left")
-            if self._file < 0:
+            if self._appender is None:
                 self._store.make_folder(self._path)
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
                 self._file = os.open(self._temporary, flags, 0o600)
-            self._written += write_all(self._file, chunks)
-            self._begun = begin_writing(self._file, self._begun, self._written)
+                self._appender = Appender(self._file, self._store.buffers, seen=self._hasher.update)
+            yield self._appender
         except (OSError, Full) as error:
             self.discard()
             raise full_disk(error) from error

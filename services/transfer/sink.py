@@ -15,8 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from bitdust_node.direct import Appender, Buffers
 from bitdust_node.errors import BitDustError, Conflict, Full, Invalid
-from bitdust_node.files import begin_writing, sync_folder, write_all
+from bitdust_node.files import sync_folder
 from services.transfer.checkpoint import Mark, Samples
 
 #: What may be kept of the recorded permissions: never set-user-id and set-group-id.
@@ -36,7 +37,7 @@ class Sink(Protocol):
     def sync(self, size: int) -> tuple[int, bytes] | None:
         """
         Bring the first `size` bytes to the disk, called in a worker, also while another one writes more: how many are
-        there, and their sample (see `Mark`). None when it is not worth it.
+        there, maybe fewer, and their sample (see `Mark`). None when it is not worth it.
         """
 
     def finish(self) -> None:
@@ -68,10 +69,19 @@ def remove(temporary: Path) -> None:
 
 class FileSink:
     """
-    One file. mark: how far it had come in the life before; where it does not hold, the file begins afresh.
+    One file; a large one goes past the page cache. mark: how far it had come in the life before; where it does not
+    hold, the file begins afresh.
     """
 
-    def __init__(self, destination: Path, temporary: Path, mode: int, mtime_ns: int, mark: Mark | None = None) -> None:
+    def __init__(
+        self,
+        destination: Path,
+        temporary: Path,
+        mode: int,
+        mtime_ns: int,
+        mark: Mark | None = None,
+        buffers: Buffers | None = None,
+    ) -> None:
         if destination.is_dir():
             raise Conflict(f"{destination} is a folder and can not be replaced by a file")
         self.temporary = temporary
@@ -89,9 +99,10 @@ class FileSink:
                 self._fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise ours(error, destination) from error
-        self._samples = Samples(self._fd)
-        # where the file ends, and to where the disk was told to begin with it
-        self._written = self._begun = self.size
+        self._appender = Appender(self._fd, buffers or Buffers(1), self.size)
+        # samples are read by a descriptor of their own: one page of them is too little to go past the cache
+        self._looking = -1
+        self._samples: Samples | None = None
 
     def _reopen(self, mark: Mark) -> int:
         """The file of the life before, cut to what is marked; -1 if it is not what the mark says."""
@@ -111,17 +122,22 @@ class FileSink:
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         try:
-            self._written += write_all(self._fd, [data])
-            self._begun = begin_writing(self._fd, self._begun, self._written)
+            self._appender.write([data])
         except OSError as error:
             raise ours(error, self._destination) from error
 
     def sync(self, size: int) -> tuple[int, bytes] | None:
+        # before the sync: what is written meanwhile may be missing
+        size = min(size, self._appender.written)
         os.fdatasync(self._fd)
+        if self._samples is None:
+            self._looking = os.open(self.temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            self._samples = Samples(self._looking)
         return size, self._samples.until(size)
 
     def finish(self) -> None:
         try:
+            self._appender.flush()
             os.fchmod(self._fd, self._mode)
             os.utime(self._fd, ns=(self._mtime_ns, self._mtime_ns))
             os.fsync(self._fd)
@@ -136,9 +152,10 @@ class FileSink:
         remove(self.temporary)
 
     def _close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        for fd in (self._fd, self._looking):
+            if fd >= 0:
+                os.close(fd)
+        self._fd = self._looking = -1
 
 
 def ours(error: OSError, path: Path) -> BitDustError:

@@ -67,6 +67,8 @@ class SupplierFaults(TestCase):
         self.small, self.other = (make_version(grid.key(1), 5000, seed=n) for n in (1, 2))
         self.large = make_version(grid.key(1), 200_000, seed=3)
         self.foreign = make_version(grid.key(2), 90_000, seed=4)
+        # its pieces go past the page cache, in more than one write
+        self.huge = make_version(grid.key(1), 5 * MEGABYTE, seed=5)
         self.acts: list[Act] = []
         self.books = Books()
 
@@ -125,6 +127,8 @@ class SupplierFaults(TestCase):
         self.put(self.other, 2)
         self.delete(self.large, self.other)
         self.put(self.large, 1)
+        self.put(self.huge, 1)
+        self.delete(self.huge)
         self.lease(1, 4 * MEGABYTE)
         self.cancel(2)
         self.delete(self.large)
@@ -136,6 +140,7 @@ class SupplierFaults(TestCase):
         done = self.disk.operations
         for kind, least in ((Wrote, 5), (Synced, 5), (Renamed, 5), (Removed, 4), (Committed, 20)):
             self.assertGreaterEqual(sum(isinstance(one, kind) for one in done), least, kind)
+        self.assertGreaterEqual(sum(isinstance(one, Wrote) and len(one.data) >= MEGABYTE for one in done), 2)
         without_waits(self)
         target = self.disk.folder.with_name("again")
         for number in range(self.disk.done + 1):
@@ -191,7 +196,9 @@ class SupplierFaults(TestCase):
 
     def assert_whole(self, customer: int, version: bytes, index: int) -> None:
         grid, node_id = self.grid, self.grid.nodes[customer].node_id
-        made = next(made for made in (self.small, self.other, self.large, self.foreign) if made.version == version)
+        made = next(
+            made for made in (self.small, self.other, self.large, self.foreign, self.huge) if made.version == version
+        )
         row = grid.run(grid.keeping.ledger.piece(node_id, version, index))
         name = object_name(node_id, version, index)
         leaves = open_object(row.data)[0] if row.data else grid.store.leaves(name)

@@ -46,6 +46,7 @@ class Watch:
             (os, "write"): self._writing,
             (os, "writev"): self._writing_many,
             (os, "fsync"): self._syncing,
+            (os, "fdatasync"): self._syncing,
             (os, "rename"): self._renaming,
             (os, "replace"): self._renaming,
             (os, "unlink"): self._removing,

@@ -5,6 +5,7 @@ What every store of pieces must do.
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from bitdust_node.pieces.layout import PIECE_BLOCK
 from bitdust_node.pieces.object_file import FOOTER_BYTES, object_name
 from services.supplying.store import PieceStore, PieceWriter
 
+MEGABYTE = 1024 * 1024
 OWNER, VERSION = NodeId("ab" * 32), b"v" * 16
 NAME = object_name(OWNER, VERSION, 1)
 
@@ -65,6 +67,28 @@ class StoreSuite:
         self.store.delete(NAME)
         self.store.delete(NAME)
         self.assertEqual((list(self.store.names()), self.unfinished()), ([], 0))
+
+    def test_large_pieces_in_chunks_of_any_size(self: Any) -> None:
+        dice = random.Random(1)
+        for index, size in enumerate((MEGABYTE - 1, MEGABYTE, MEGABYTE + 1, 2 * MEGABYTE + 12_345, 5 * MEGABYTE)):
+            data = dice.randbytes(size)
+            writer = self.store.writer(OWNER, VERSION, index)
+            at = 0
+            while at < size:
+                chunks = []
+                while at < size and sum(map(len, chunks)) < MEGABYTE:
+                    end = at + dice.randrange(1, 250_000)
+                    chunks.append(data[at:end])
+                    at = end
+                writer.write(chunks)
+            footer = writer.finish()
+            writer.commit()
+            leaves = leaves_of(data, PIECE_BLOCK)
+            self.assertEqual((footer.size, footer.root), (size, root(leaves)))
+            name = object_name(OWNER, VERSION, index)
+            self.assertEqual(self.raw(name), data + footer.pack(b"".join(leaves)))
+            read = [self.store.read(name, at, min(MEGABYTE, size - at)) for at in range(0, size, MEGABYTE)]
+            self.assertEqual(b"".join(read), data)
 
     def test_nothing_and_one_byte(self: Any) -> None:
         for index, data in ((0, b""), (1, b"x")):

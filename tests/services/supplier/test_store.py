@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust_node.errors import Full
+from bitdust_node.errors import Closed, Full
 from bitdust_node.pieces.hashtree import leaves_of, root
 from bitdust_node.pieces.object_file import LeafHasher
 from services.supplying.store import LocalFolder
-from tests.services.supplier.stores import NAME, OWNER, VERSION, StoreSuite, written
+from tests.services.supplier.stores import MEGABYTE, NAME, OWNER, VERSION, StoreSuite, written
 
 
 class Folder(StoreSuite, SynchronousTestCase):
@@ -55,6 +55,33 @@ class Folder(StoreSuite, SynchronousTestCase):
             with patch(f"os.{step}", no_room):
                 self.assertRaises(Full, lambda w=writer: (w.write([b"data"]), w.finish(), w.commit()))
             self.assertEqual(self.files(), [NAME])
+
+    def test_full_disk_in_the_midst_of_a_large_piece(self) -> None:
+        for step, good in (("write", 1), ("writev", 0), ("writev", 1)):
+            real, left = getattr(os, step), [good]
+
+            def no_room(*args: Any, real: Any = real, left: list[int] = left) -> Any:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+                return real(*args)
+
+            writer = self.store.writer(OWNER, VERSION, 2)
+            with patch(f"os.{step}", no_room):
+                chunk = [os.urandom(MEGABYTE + 5000)]
+                self.assertRaises(Full, lambda w=writer, c=chunk: (w.write(c), w.write(c), w.finish()))
+            self.assertEqual(left, [-1])
+            self.assertEqual(self.files(), [])
+            self.assertRaises(Closed, writer.write, [b"more"])
+
+    def test_what_waits_of_a_large_piece_is_little(self) -> None:
+        """However many pieces are under way and do not move."""
+        writers = [self.store.writer(OWNER, VERSION, index) for index in range(20)]
+        for writer in writers:
+            writer.write([bytes(MEGABYTE + 30_000)])
+        self.assertEqual(len(self.store.buffers._free), 1)
+        for writer in writers:
+            writer.discard()
 
     def test_margin_of_the_disk_is_left_free(self) -> None:
         disk = os.statvfs(self.folder)
