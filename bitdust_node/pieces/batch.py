@@ -1,17 +1,19 @@
 """
 The hot path: about a megabyte of plaintext to the pieces of several segments, and back. Runs in worker threads.
 
-What it costs is AES-GCM, zfec and SHA-256 plus one copy of each block into the buffer of its piece. The copy reads
-from the ciphertext of one segment, which is small enough to be still in the processor's cache.
+What it costs is AES-GCM, zfec and SHA-256. On the way out nothing is copied: the blocks of a piece stay where they
+were made, in the ciphertext of their segments, until they are sent. On the way back each chunk that came is copied
+once, to its place in the ciphertext of its segment. The memory for both is used again (`Buffers`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bitdust_node.errors import Corrupt, Invalid
-from bitdust_node.pieces.erasure import Buffer, Code
+from bitdust_node.pieces.blocks import Blocks, Buffer, Buffers, joined
+from bitdust_node.pieces.erasure import Code
 from bitdust_node.pieces.hashtree import leaf
 from bitdust_node.pieces.layout import SEAL_BYTES, Layout
 from bitdust_node.pieces.seal import Sealer
@@ -33,14 +35,21 @@ def batch_segments(layout: Layout) -> int:
 @dataclass(frozen=True)
 class Batch:
     """
-    pieces: for each index the blocks of the batch, one after the other.
+    pieces: for each index the blocks of the batch, in order. Their memory is used again when they are forgotten.
     leaves: for each index the hash of each of those blocks.
     segments: how many segments the batch holds.
     """
 
-    pieces: list[bytes]
+    pieces: list[list[Buffer]]
     leaves: list[list[bytes]]
     segments: int
+
+    @property
+    def piece_bytes(self) -> int:
+        """
+        Bytes of each piece that are in the batch.
+        """
+        return sum(len(block) for block in self.pieces[0])
 
 
 class SegmentEncoder:
@@ -52,7 +61,7 @@ class SegmentEncoder:
         self.layout = Layout(k, m)
         self._sealer = Sealer(key, version)
         self._code = Code(k, m)
-        self._spare: list[bytearray] = []
+        self._buffers = Buffers()
 
     def encode(self, first_number: int, plaintext: Buffer, last: bool) -> Batch:
         """
@@ -64,37 +73,25 @@ class SegmentEncoder:
             raise Invalid("only the last batch of a version may end within a segment")
         count = self.layout.segments(len(plaintext))
         view = memoryview(plaintext)
-        rows: list[list[Buffer]] = [[] for _ in range(self.layout.m)]
+        pieces: list[list[Buffer]] = [[] for _ in range(self.layout.m)]
         leaves: list[list[bytes]] = [[] for _ in range(self.layout.m)]
-        # Each segment of the batch keeps its own ciphertext until the pieces are joined.
-        used = [self._take() for _ in range(count)]
-        for at, sealed in enumerate(used):
+        for at in range(count):
             plain = view[at * size : (at + 1) * size]
-            for index, block in enumerate(self._blocks(first_number + at, plain, last and at == count - 1, sealed)):
-                rows[index].append(block)
+            for index, block in enumerate(self._blocks(first_number + at, plain, last and at == count - 1)):
+                pieces[index].append(block)
                 leaves[index].append(leaf(block))
-        pieces = [b"".join(row) for row in rows]
-        rows.clear()
-        self._spare.extend(used)
         return Batch(pieces, leaves, count)
 
-    def _blocks(self, number: int, plain: memoryview, last: bool, sealed: bytearray) -> list[Buffer]:
+    def _blocks(self, number: int, plain: memoryview, last: bool) -> list[Buffer]:
         block = self.layout.block_of_plain(len(plain))
-        length = len(plain) + SEAL_BYTES
-        view = memoryview(sealed)
+        length, full = len(plain) + SEAL_BYTES, block * self.layout.k
+        # of one size, so that the last segment fits what others have left
+        view = self._buffers.take(self.layout.k * self.layout.block)
         self._sealer.seal_into(number, last, plain, view[:length])
-        padding = block * self.layout.k - length
-        if padding:
-            view[length : length + padding] = bytes(padding)
-        blocks: list[Buffer] = [view[start : start + block] for start in range(0, block * self.layout.k, block)]
+        if length < full:
+            view[length:full] = bytes(full - length)
+        blocks: list[Buffer] = [view[start : start + block] for start in range(0, full, block)]
         return blocks + list(self._code.parity(blocks))
-
-    def _take(self) -> bytearray:
-        # pop() of a list is atomic, so two threads never get the same buffer
-        try:
-            return self._spare.pop()
-        except IndexError:
-            return bytearray(self.layout.k * self.layout.block)
 
 
 class SegmentDecoder:
@@ -120,36 +117,47 @@ class SegmentDecoder:
             return full
         return full - self.layout.block + self.layout.block_of(self._last, self._length)
 
-    def decode(self, first_number: int, parts: Mapping[int, Buffer]) -> bytearray:
+    def decode(
+        self, first_number: int, parts: Mapping[int, Sequence[Buffer]], buffers: Buffers | None = None
+    ) -> memoryview:
         """
-        `parts`: for at least k indexes, the same run of whole blocks, beginning with that of segment `first_number`.
-        Answers the plaintext of those segments; `Corrupt` when a seal does not match or the parts do not fit.
+        `parts`: for at least k indexes, the same run of whole blocks, beginning with that of segment `first_number`, in
+        chunks of any sizes. Answers the plaintext of those segments; `Corrupt` when a seal does not match or the parts
+        do not fit. buffers: memory for whoever decodes one run after the other; the answer lies in it too.
         """
-        chosen = {index: memoryview(parts[index]) for index in sorted(parts)[: self.layout.k]}
-        sizes = {len(part) for part in chosen.values()}
+        chosen = {index: parts[index] for index in sorted(parts)[: self.layout.k]}
+        sizes = {sum(len(chunk) for chunk in part) for part in chosen.values()}
         if len(chosen) < self.layout.k or len(sizes) != 1:
             raise Corrupt(f"expected equal parts of {self.layout.k} pieces, got {len(chosen)} of sizes {sorted(sizes)}")
-        count = -(-sizes.pop() // self.layout.block)
-        if first_number + count > self._last + 1 or any(
-            len(part) != self.part_bytes(first_number, count) for part in chosen.values()
-        ):
+        size = sizes.pop()
+        count = -(-size // self.layout.block)
+        if first_number + count > self._last + 1 or size != self.part_bytes(first_number, count):
             raise Corrupt("the parts of the pieces do not fit the length of the version")
         start = first_number * self.layout.segment_bytes
         end = min(start + count * self.layout.segment_bytes, self._length)
-        out = bytearray(end - start)
-        view = memoryview(out)
-        for at in range(count):
-            number = first_number + at
+        buffers = buffers or Buffers()
+        out = buffers.take(end - start)
+        sealed = buffers.take(self.layout.k * self.layout.block)
+        rows = {index: Blocks(part) for index, part in chosen.items()}
+        for number in range(first_number, first_number + count):
             plain = self.layout.segment_length(number, self._length)
-            at_plain = at * self.layout.segment_bytes
-            sealed = self._sealed(chosen, at * self.layout.block, plain)
-            self._sealer.unseal_into(number, number == self._last, sealed, view[at_plain : at_plain + plain])
-        view.release()
+            at = number * self.layout.segment_bytes - start
+            self._lay(rows, sealed, self.layout.block_of_plain(plain))
+            self._sealer.unseal_into(number, number == self._last, sealed[: plain + SEAL_BYTES], out[at : at + plain])
         return out
 
-    def _sealed(self, parts: Mapping[int, memoryview], offset: int, plain: int) -> memoryview | bytes:
-        block = self.layout.block_of_plain(plain)
-        data = self._code.data_blocks({index: part[offset : offset + block] for index, part in parts.items()})
-        if len(data) == 1:
-            return memoryview(data[0])[: plain + SEAL_BYTES]
-        return memoryview(b"".join(data))[: plain + SEAL_BYTES]
+    def _lay(self, rows: Mapping[int, Blocks], sealed: memoryview, block: int) -> None:
+        """Bring the next segment together: what is there to its place, and then what has to be computed."""
+        places = [sealed[start : start + block] for start in range(0, block * self.layout.k, block)]
+        given: dict[int, Buffer] = {}
+        for index, row in rows.items():
+            if index < self.layout.k:
+                row.lay(places[index])
+                given[index] = places[index]
+            else:
+                given[index] = joined(row.next(block))
+        if max(given) < self.layout.k:
+            return
+        for index, data in enumerate(self._code.data_blocks(given)):
+            if index not in given:
+                places[index][:] = data

@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 import zfec
 
 from bitdust_node.errors import Corrupt, Invalid
-
-Buffer = bytes | bytearray | memoryview
+from bitdust_node.pieces.blocks import Buffer
 
 
 class Code:

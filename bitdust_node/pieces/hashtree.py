@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from bitdust_node.errors import Corrupt
+from bitdust_node.pieces.blocks import Blocks
 
 if TYPE_CHECKING:
     import hashlib
@@ -119,10 +120,16 @@ def check_leaves(leaves: Sequence[bytes], expected: bytes) -> None:
         raise Corrupt("the hashes of the piece do not match its manifest")
 
 
-def check_blocks(part: Buffer, block: int, leaves: Sequence[bytes], first: int = 0) -> None:
+def check_blocks(chunks: Iterable[Buffer], block: int, leaves: Sequence[bytes], first: int = 0) -> None:
     """
-    `Corrupt` naming the first block that does not match its leaf. `part` begins with block number `first`.
+    `Corrupt` naming the first block that does not match its leaf. The chunks, of any sizes, begin with block number
+    `first`.
     """
-    for offset, found in enumerate(leaves_of(part, block)):
-        if first + offset >= len(leaves) or found != leaves[first + offset]:
-            raise Corrupt(f"block {first + offset} does not match its hash")
+    blocks, number = Blocks(chunks), first
+    while parts := blocks.next(block):
+        digest = new_leaf()
+        for part in parts:
+            digest.update(part)
+        if number >= len(leaves) or digest.digest() != leaves[number]:
+            raise Corrupt(f"block {number} does not match its hash")
+        number += 1

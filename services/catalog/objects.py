@@ -91,7 +91,7 @@ def seal_object(signet: Signet, version: bytes, plain: bytes, created: int) -> t
         backup_id="",
         created=created,
     )
-    return signet.sign(manifest), batch.pieces[0]
+    return signet.sign(manifest), b"".join(batch.pieces[0])
 
 
 def piece_bytes(signet: Signet, version: bytes, packed: bytes) -> int:
@@ -107,7 +107,7 @@ def open_object(signet: Signet, version: bytes, packed: bytes, piece: bytes) -> 
     """
     manifest = _checked(signet, version, packed)
     secret = signet.unwrap(manifest)
-    return bytes(SegmentDecoder(secret, version, manifest.k, manifest.m, manifest.length).decode(0, {0: piece}))
+    return bytes(SegmentDecoder(secret, version, manifest.k, manifest.m, manifest.length).decode(0, {0: [piece]}))
 
 
 def _checked(signet: Signet, version: bytes, packed: bytes) -> Manifest:

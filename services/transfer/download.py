@@ -186,9 +186,9 @@ class Download(Job):
         self._sink.write(content)
         return len(content)
 
-    def _take(self, number: int, plain: bytearray) -> int:
+    def _take(self, number: int, plain: memoryview) -> int:
         """In a worker: write one batch; the number of its bytes, without those that were there already."""
-        new, self._skip = memoryview(plain)[self._skip :], 0
+        new, self._skip = plain[self._skip :], 0
         if self._sink is not None:
             self._sink.write(new)
         return len(new)

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 
 from bitdust_node.errors import BitDustError, Corrupt, NotFound, Unavailable
 from bitdust_node.identity.names import NodeId
+from bitdust_node.pieces.blocks import Buffer
 from bitdust_node.pieces.manifest import Manifest
 from bitdust_node.tasks import Tasks
 from services.catalog.schema import Piece
@@ -81,9 +82,9 @@ class Gathering:
         self._most: float | None = None
         self._tasks = Tasks(f"gathering of {label}")
 
-    async def parts(self, first: int, size: int) -> dict[int, bytes]:
+    async def parts(self, first: int, size: int) -> dict[int, list[Buffer]]:
         """
-        The next `size` bytes of k pieces by number; they begin with block `first`.
+        The next `size` bytes of k pieces by number, in chunks; they begin with block `first`.
         """
         self._first, self._most = first, None
         self._moved = self._looked = self._means.clock.seconds()
@@ -135,7 +136,7 @@ class Gathering:
             self._drop(reader, reason)
         await self._tasks.stop()
 
-    def _taken(self, ready: list[PieceReader], size: int) -> dict[int, bytes]:
+    def _taken(self, ready: list[PieceReader], size: int) -> dict[int, list[Buffer]]:
         chosen = ready[: self._manifest.k]
         for reader in list(self._readers):
             if reader not in chosen:

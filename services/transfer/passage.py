@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 
 from bitdust_node.errors import Corrupt
 from bitdust_node.pieces.batch import batch_segments
+from bitdust_node.pieces.blocks import Buffer, Buffers
 from bitdust_node.waiting import shielded, started
 from services.catalog.schema import Piece
 from services.transfer.gathering import Blame, Gathering
@@ -26,7 +27,8 @@ class Passage(Generic[T]):
     Reads segments `first` .. `end - 1`; one batch is opened by a worker while the next one comes.
 
     take: called in a worker, one call at a time, with the number of the first segment of a batch and its plaintext;
-    what it makes of them is what `next` answers. label: full id of the version. `close` must be awaited in the end.
+    what it makes of them is what `next` answers. The memory of the plaintext is used again once it is forgotten.
+    label: full id of the version. `close` must be awaited in the end.
     """
 
     def __init__(
@@ -36,7 +38,7 @@ class Passage(Generic[T]):
         pieces: Sequence[Piece],
         label: str,
         path: str,
-        take: Callable[[int, bytearray], T],
+        take: Callable[[int, memoryview], T],
         first: int = 0,
         end: int | None = None,
     ) -> None:
@@ -44,7 +46,7 @@ class Passage(Generic[T]):
         layout = opened.manifest.layout
         segments = layout.segments(opened.manifest.length)
         self._end = segments if end is None else min(end, segments)
-        self._step = batch_segments(layout)
+        self._step, self._buffers = batch_segments(layout), Buffers()
         self._gathering = Gathering(
             means,
             opened.manifest,
@@ -69,7 +71,7 @@ class Passage(Generic[T]):
         """
         gathering, decoder = self._gathering, self._opened.decoder
         while self._number < self._end or self._working is not None:
-            parts: dict[int, bytes] = {}
+            parts: dict[int, list[Buffer]] = {}
             if self._number < self._end:
                 count = min(self._step, self._end - self._number)
                 parts = await gathering.parts(self._number, decoder.part_bytes(self._number, count))
@@ -105,14 +107,14 @@ class Passage(Generic[T]):
             await self._gathering.close()
             await self._note()
 
-    def _open(self, number: int, parts: Mapping[int, bytes], leaves: Mapping[int, list[bytes]] | None) -> T:
+    def _open(self, number: int, parts: Mapping[int, Sequence[Buffer]], leaves: Mapping[int, list[bytes]] | None) -> T:
         """In a worker: check, decode and unseal one batch, and hand it on."""
         if leaves is not None:
             wrong = wrong_parts(self._opened.manifest.block, number, parts, leaves)
             if wrong:
                 raise WrongParts(wrong)
         try:
-            plain = self._opened.decoder.decode(number, parts)
+            plain = self._opened.decoder.decode(number, parts, self._buffers)
         except Corrupt:
             raise WrongParts({}) from None
         return self._take(number, plain)

@@ -116,10 +116,10 @@ class Chunks:
             raise StopAsyncIteration
         return chunk
 
-    def _cut(self, number: int, plain: bytearray) -> bytes:
+    def _cut(self, number: int, plain: memoryview) -> bytes:
         """What of a batch is in the range."""
         start = number * self._segment
-        return bytes(memoryview(plain)[max(0, self._offset - start) : self._end - start])
+        return bytes(plain[max(0, self._offset - start) : self._end - start])
 
 
 async def read_range(means: Means, version: Version, offset: int, length: int) -> bytes:

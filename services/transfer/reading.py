@@ -11,6 +11,7 @@ from struct import Struct
 from twisted.internet.defer import CancelledError, Deferred
 
 from bitdust_node.errors import BitDustError, Corrupt, Unavailable
+from bitdust_node.pieces.blocks import Buffer
 from bitdust_node.pieces.hashtree import HASH_BYTES, check_leaves
 from bitdust_node.pieces.manifest import Manifest
 from bitdust_node.progress import Progress
@@ -26,6 +27,8 @@ _COUNT = Struct(">I")
 PATIENCE, PATIENCE_LEAST, PATIENCE_MOST = 6, 0.25, 1.0
 #: More leaves than this are hashed in a worker.
 LEAVES_HERE = 256
+#: Bytes of the chunks that are worth to be left where they are.
+SMALLEST = 1024
 
 
 class PieceReader:
@@ -68,7 +71,7 @@ class PieceReader:
             self._count, self._left = end - first, (end - first) * manifest.block
         #: Bytes of blocks that will come and that came.
         self.total, self.progress = self._left, Progress(self._clock)
-        self._chunks: deque[bytes] = deque()
+        self._chunks: deque[Buffer] = deque()
         self._have = 0
         self._needed = 0
         self._room: Deferred[None] | None = None
@@ -105,17 +108,18 @@ class PieceReader:
             patience = min(PATIENCE_MOST, max(PATIENCE_LEAST, PATIENCE * self._longest)) if others else PATIENCE_MOST
         return now - self.moved - self.excused >= patience
 
-    def take(self, size: int) -> bytes:
+    def take(self, size: int) -> list[Buffer]:
         """
-        The next `size` bytes, which are there.
+        The next `size` bytes, which are there, in the chunks in which they came.
         """
-        parts: list[bytes] = []
+        parts: list[Buffer] = []
         left = size
         while left:
             chunk = self._chunks.popleft()
             if len(chunk) > left:
-                self._chunks.appendleft(chunk[left:])
-                chunk = chunk[:left]
+                view = memoryview(chunk)
+                self._chunks.appendleft(view[left:])
+                chunk = view[:left]
             parts.append(chunk)
             left -= len(chunk)
         self._have -= size
@@ -125,7 +129,10 @@ class PieceReader:
         if self._room is not None and self._have < self._ahead:
             room, self._room = self._room, None
             room.callback(None)
-        return b"".join(parts)
+        if len(parts) * SMALLEST > size:
+            # so many objects would cost more than the bytes
+            parts = [b"".join(parts)]
+        return parts
 
     async def stop(self, reason: str) -> None:
         """

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from bitdust_node.errors import Conflict, Corrupt
 from bitdust_node.pieces.batch import batch_segments
+from bitdust_node.pieces.blocks import Blocks, Buffer, joined
 from bitdust_node.pieces.erasure import Code
 from bitdust_node.pieces.hashtree import check_blocks
 from bitdust_node.pieces.manifest import Manifest, SignedManifest
@@ -100,9 +101,9 @@ async def note_blame(means: Means, blame: Blame) -> None:
 
 async def checked_parts(
     means: Means, gathering: Gathering, manifest: Manifest, at: int, length: int
-) -> dict[int, bytes]:
+) -> dict[int, list[Buffer]]:
     """
-    The same run of bytes of k pieces, from byte `at` on, of which every block is as it should be.
+    The same run of bytes of k pieces, from byte `at` on, of which every block is as it should be; in chunks.
     """
     block = manifest.block
     while True:
@@ -117,7 +118,7 @@ async def checked_parts(
 
 
 def wrong_parts(
-    block: int, first: int, parts: Mapping[int, bytes], leaves: Mapping[int, Sequence[bytes]]
+    block: int, first: int, parts: Mapping[int, Sequence[Buffer]], leaves: Mapping[int, Sequence[bytes]]
 ) -> dict[int, str]:
     """
     The parts that do not match the hashes of their pieces, and why. Heavy.
@@ -159,17 +160,19 @@ def _receivers(means: Means, version: Version, held: Sequence[Piece], barred: se
 
 async def _made(
     means: Means, gathering: Gathering, manifest: Manifest, at: int, length: int, numbers: list[int]
-) -> dict[int, bytes]:
-    """The same run of bytes of the missing pieces."""
+) -> dict[int, list[Buffer]]:
+    """The same run of blocks of the missing pieces."""
     parts = await checked_parts(means, gathering, manifest, at, length)
-    return await means.workers.run(_code, Code(manifest.k, manifest.m), manifest.block, parts, numbers)
+    return await means.workers.run(_code, Code(manifest.k, manifest.m), manifest.block, length, parts, numbers)
 
 
-def _code(code: Code, block: int, parts: Mapping[int, bytes], numbers: list[int]) -> dict[int, bytes]:
-    made: dict[int, list[bytes]] = {number: [] for number in numbers}
-    views = {number: memoryview(part) for number, part in parts.items()}
-    for start in range(0, len(next(iter(parts.values()))), block):
-        blocks = code.rebuild({number: view[start : start + block] for number, view in views.items()}, numbers)
+def _code(
+    code: Code, block: int, length: int, parts: Mapping[int, Sequence[Buffer]], numbers: list[int]
+) -> dict[int, list[Buffer]]:
+    made: dict[int, list[Buffer]] = {number: [] for number in numbers}
+    rows = {number: Blocks(part) for number, part in parts.items()}
+    for _ in range(0, length, block):
+        blocks = code.rebuild({number: joined(row.next(block)) for number, row in rows.items()}, numbers)
         for number, one in zip(numbers, blocks, strict=True):
             made[number].append(one)
-    return {number: b"".join(blocks) for number, blocks in made.items()}
+    return made

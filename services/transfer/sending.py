@@ -11,6 +11,7 @@ from twisted.logger import Logger
 
 from bitdust_node.clock import Clock, DelayedCall
 from bitdust_node.errors import BitDustError, TimedOut
+from bitdust_node.pieces.blocks import Buffer
 from bitdust_node.progress import Progress
 from bitdust_node.router.transport import Stream
 from bitdust_node.waiting import all_of, started, within
@@ -37,17 +38,17 @@ class Sender:
         #: What was handed on.
         self.progress = Progress(clock)
 
-    async def write(self, data: bytes, total: int) -> None:
+    async def write(self, blocks: Sequence[Buffer], total: int) -> None:
         if self._stream is None:
             # only now, so that all that belongs to a small piece travels at once
             self._stream = await self._motion.put(self.holder, self._version, self.number, self._pieces)
             self._stream.bytes_total = total
-        writing = started(self._stream.write(data))
+        writing = started(self._stream.write(*blocks))
         if not writing.called:
             what = f"supplier {self.holder.idurl} takes nothing:"
             writing = started(within(self._clock, STALL_TIME, writing, what))
         await writing
-        self.progress.reached(self.progress.done + len(data))
+        self.progress.reached(self.progress.done + sum(len(block) for block in blocks))
 
     async def commit(self, manifest: bytes) -> None:
         if self._stream is not None:
@@ -89,9 +90,9 @@ class Senders:
             for sender in self.alive
         ]
 
-    async def write(self, parts: Sequence[bytes] | Mapping[int, bytes]) -> None:
+    async def write(self, parts: Sequence[Sequence[Buffer]] | Mapping[int, Sequence[Buffer]]) -> None:
         """
-        The next bytes of every piece, by number; returns when all were handed on.
+        The next blocks of every piece, by number; returns when all were handed on.
         """
         await self._each([sender.write(parts[sender.number], self.total) for sender in self.alive])
 
@@ -125,7 +126,8 @@ class Senders:
                 self.log.info(
                     "supplier {supplier} drops out of an upload: {error}", supplier=sender.holder.idurl, error=result
                 )
-                self.errors[sender.number] = result
+                # its traceback would keep the blocks that were to be sent
+                self.errors[sender.number] = result.with_traceback(None)
                 sender.give_up(str(result))
                 dropped.append(sender)
             elif isinstance(result, Exception):

@@ -271,7 +271,7 @@ class Upload(Job):
                     senders.total = sealing.layout.piece_bytes(sealing.expected)
                 await senders.write(batch.pieces)
                 self.block_number += batch.segments
-                self.bytes_processed += len(batch.pieces[0]) * sealing.layout.k
+                self.bytes_processed += batch.piece_bytes * sealing.layout.k
                 self.total_size = max(sealing.expected, self.bytes_processed)
                 if len(senders.alive) < sealing.layout.k:
                     return []

@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from bitdust_node.database import StateDb
 from bitdust_node.errors import BitDustError, Unavailable
 from bitdust_node.pieces.batch import SegmentEncoder, batch_segments
+from bitdust_node.pieces.blocks import Buffer, Buffers
 from bitdust_node.pieces.hashtree import HASH_BYTES, root
 from bitdust_node.pieces.layout import SCHEMES, Layout
 from bitdust_node.pieces.seal import KEY_BYTES, VERSION_BYTES, Sealer
@@ -55,14 +56,14 @@ class Resealing:
         self._key = secrets.token_bytes(KEY_BYTES)
         self._encoder = SegmentEncoder(self._key, version, layout.k, layout.m)
         self._leaves = [bytearray() for _ in range(layout.m)]
-        self._waiting = bytearray()
+        self._buffers, self._waiting = Buffers(), bytearray()
         self._number = 0
 
-    def take(self, first: int, parts: dict[int, bytes], last: bool) -> list[bytes]:
+    def take(self, first: int, parts: dict[int, list[Buffer]], last: bool) -> list[list[Buffer]]:
         """
-        Open the segments of the old version from `first` on; the next bytes of each new piece, if there are any yet.
+        Open the segments of the old version from `first` on; the next blocks of each new piece, if there are any yet.
         """
-        self._waiting += self._opened.decoder.decode(first, parts)
+        self._waiting += self._opened.decoder.decode(first, parts, self._buffers)
         size = self.layout.segment_bytes
         # at least one byte is kept back, as the last batch may not be empty
         length = len(self._waiting) if last else max(0, len(self._waiting) - 1) // size * size

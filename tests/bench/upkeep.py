@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 
 from bitdust_node.pieces.batch import SegmentDecoder, SegmentEncoder, batch_segments
+from bitdust_node.pieces.blocks import Buffers
 from bitdust_node.pieces.erasure import Code
-from bitdust_node.pieces.hashtree import HASH_BYTES, check_path, leaf, leaves_of, path, root
+from bitdust_node.pieces.hashtree import HASH_BYTES, check_blocks, check_path, leaf, path, root
 from bitdust_node.pieces.layout import PIECE_BLOCK, Layout
 
 MB = 1_000_000
@@ -63,14 +64,16 @@ def _repair(k: int, m: int) -> None:
 def _recode(old: tuple[int, int], new: tuple[int, int]) -> None:
     layout, key, version = Layout(*old), secrets.token_bytes(32), secrets.token_bytes(16)
     data = os.urandom(layout.segment_bytes * batch_segments(layout))
-    pieces = SegmentEncoder(key, version, *old).encode(0, data, True).pieces[: layout.k]
+    batch = SegmentEncoder(key, version, *old).encode(0, data, True)
+    pieces = list(zip(batch.pieces, batch.leaves, strict=True))[: layout.k]
     decoder, encoder = SegmentDecoder(key, version, *old, len(data)), SegmentEncoder(key, version, *new)
+    buffers = Buffers()
 
     def work() -> None:
         for _ in range(10):
-            for piece in pieces:
-                leaves_of(piece, PIECE_BLOCK)
-            encoder.encode(0, decoder.decode(0, dict(enumerate(pieces))), True)
+            for piece, leaves in pieces:
+                check_blocks(piece, PIECE_BLOCK, leaves)
+            encoder.encode(0, decoder.decode(0, {at: piece for at, (piece, _) in enumerate(pieces)}, buffers), True)
 
     text = " to ".join(f"{k} of {m}" for k, m in (old, new))
     print(f"| all pieces anew, {text} | {10 * len(data) / MB / _cpu(work):.0f} |")

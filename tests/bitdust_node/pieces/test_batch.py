@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust_node.errors import Corrupt, Invalid
 from bitdust_node.pieces.batch import SegmentDecoder, SegmentEncoder, batch_segments
+from bitdust_node.pieces.blocks import Buffers
 from bitdust_node.pieces.hashtree import leaves_of
 from bitdust_node.pieces.layout import PIECE_BLOCK, SCHEMES, Layout
 
@@ -24,9 +25,15 @@ def encoded(data: bytes, k: int, m: int, batch: int) -> tuple[list[bytes], list[
     for start in starts:
         made = encoder.encode(start // encoder.layout.segment_bytes, data[start : start + size], start == starts[-1])
         for index in range(m):
-            pieces[index] += made.pieces[index]
+            pieces[index] += b"".join(made.pieces[index])
             leaves[index] += made.leaves[index]
     return pieces, leaves
+
+
+def chunked(part: memoryview, rnd: random.Random) -> list[memoryview]:
+    """The same bytes in chunks of any sizes, of which some may be empty."""
+    cuts = sorted(rnd.randint(0, len(part)) for _ in range(rnd.randint(0, 12)))
+    return [part[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(part)], strict=True)]
 
 
 class Batches(SynchronousTestCase):
@@ -35,12 +42,10 @@ class Batches(SynchronousTestCase):
         st.sampled_from([(1, 2), (2, 4), (4, 7), (9, 13)]),
         st.sampled_from([0, 1, 15, 16, 17, 65519, 65520, 65521, 131055, 131056, 131057, 262128, 400_000, 1_234_567]),
         st.integers(1, 3),
-        st.randoms(),
+        st.integers(0, 2**32),
     )
-    def test_comes_back_from_any_pieces(
-        self, scheme: tuple[int, int], length: int, batch: int, rnd: random.Random
-    ) -> None:
-        k, m = scheme
+    def test_comes_back_from_any_pieces(self, scheme: tuple[int, int], length: int, batch: int, seed: int) -> None:
+        (k, m), rnd = scheme, random.Random(seed)
         data = rnd.randbytes(length)
         pieces, leaves = encoded(data, k, m, batch)
         layout = Layout(k, m)
@@ -49,13 +54,14 @@ class Batches(SynchronousTestCase):
             self.assertEqual(leaves_of(piece, PIECE_BLOCK), hashes)
         decoder = SegmentDecoder(KEY, VERSION, k, m, length)
         kept = rnd.sample(range(m), k)
-        back = bytearray()
+        back, buffers = bytearray(), Buffers()
         number = 0
         while number < layout.segments(length):
             count = rnd.randint(1, 4)
             start = number * PIECE_BLOCK
             end = start + decoder.part_bytes(number, count)
-            back += decoder.decode(number, {index: memoryview(pieces[index])[start:end] for index in kept})
+            parts = {index: chunked(memoryview(pieces[index])[start:end], rnd) for index in kept}
+            back += decoder.decode(number, parts, buffers)
             number += count
         self.assertEqual(back, data)
 
@@ -73,21 +79,21 @@ class Batches(SynchronousTestCase):
         data = bytes(300_000)
         pieces, _ = encoded(data, 2, 4, 2)
         decoder = SegmentDecoder(KEY, VERSION, 2, 4, len(data))
-        good = {index: pieces[index] for index in (1, 2)}
+        good = {index: [pieces[index]] for index in (1, 2)}
         self.assertEqual(decoder.decode(0, good), data)
-        self.assertRaises(Corrupt, decoder.decode, 0, {1: pieces[1]})
-        self.assertRaises(Corrupt, decoder.decode, 0, {1: pieces[1], 2: pieces[2][:-1]})
-        self.assertRaises(Corrupt, decoder.decode, 0, {1: pieces[1][:-1], 2: pieces[2][:-1]})
+        self.assertRaises(Corrupt, decoder.decode, 0, {1: [pieces[1]]})
+        self.assertRaises(Corrupt, decoder.decode, 0, {1: [pieces[1]], 2: [pieces[2][:-1]]})
+        self.assertRaises(Corrupt, decoder.decode, 0, {1: [pieces[1][:-1]], 2: [pieces[2][:-1]]})
         self.assertRaises(Corrupt, decoder.decode, 1, good)
-        self.assertRaises(Corrupt, decoder.decode, 0, {1: pieces[2], 2: pieces[1]})  # swapped
-        self.assertRaises(Corrupt, decoder.decode, 0, {1: pieces[1], 2: bytes(len(pieces[2]))})
+        self.assertRaises(Corrupt, decoder.decode, 0, {1: [pieces[2]], 2: [pieces[1]]})  # swapped
+        self.assertRaises(Corrupt, decoder.decode, 0, {1: [pieces[1]], 2: [bytes(len(pieces[2]))]})
         self.assertRaises(Corrupt, SegmentDecoder(b"x" * 32, VERSION, 2, 4, len(data)).decode, 0, good)
 
     def test_truncated_version_is_found(self) -> None:
         data = bytes(2 * Layout(2, 4).segment_bytes)
         pieces, _ = encoded(data, 2, 4, 2)
         shorter = SegmentDecoder(KEY, VERSION, 2, 4, len(data) // 2)
-        self.assertRaises(Corrupt, shorter.decode, 0, {0: pieces[0][:PIECE_BLOCK], 1: pieces[1][:PIECE_BLOCK]})
+        self.assertRaises(Corrupt, shorter.decode, 0, {0: [pieces[0][:PIECE_BLOCK]], 1: [pieces[1][:PIECE_BLOCK]]})
 
     def test_batches_are_worth_a_write_and_bounded(self) -> None:
         found = {m: batch_segments(Layout(k, m)) for k, m in SCHEMES.values()}

@@ -49,13 +49,13 @@ class Tree(SynchronousTestCase):
         self.assertEqual(len(leaves), 4)
         check_leaves(leaves, root(leaves))
         self.assertRaises(Corrupt, check_leaves, leaves[:-1], root(leaves))
-        check_blocks(piece[300:], 300, leaves, first=1)
+        check_blocks([piece[300:]], 300, leaves, first=1)
         wrong = bytearray(piece)
         wrong[700] ^= 1
         with self.assertRaises(Corrupt) as caught:
-            check_blocks(wrong, 300, leaves)
+            check_blocks([wrong[:650], wrong[650:]], 300, leaves)
         self.assertIn("block 2", str(caught.exception))
-        self.assertRaises(Corrupt, check_blocks, piece + b"more" * 100, 300, leaves)
+        self.assertRaises(Corrupt, check_blocks, [piece, b"more" * 100], 300, leaves)
 
     @given(st.integers(1, 70), st.data())
     def test_one_block_is_proved_by_its_way_to_the_root(self, count: int, data: st.DataObject) -> None:

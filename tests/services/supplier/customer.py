@@ -60,7 +60,7 @@ def make_version(owner: PrivateKey, length: int = 300_000, k: int = 2, m: int = 
     manifest = Manifest(
         1, version, owner.public.node_id, k, m, PIECE_BLOCK, length, roots, b"wrapped", b"meta", f"0/{seed}", 1
     )
-    return Made(version, data, batch.pieces, manifest, manifest.sign(owner))
+    return Made(version, data, [b"".join(blocks) for blocks in batch.pieces], manifest, manifest.sign(owner))
 
 
 class Grid:

@@ -40,7 +40,7 @@ class Keep(TestCase):
         self.assertEqual((stored.root, stored.size), (made.manifest.roots[3], len(made.pieces[3])))
         leaves, blocks = grid.run(grid.get(PieceGet(made.version, 3, leaves=True)))
         check_leaves(leaves, made.manifest.roots[3])
-        check_blocks(blocks, PIECE_BLOCK, leaves)
+        check_blocks([blocks], PIECE_BLOCK, leaves)
         self.assertEqual(blocks, made.pieces[3])
         self.assertEqual(grid.run(grid.ask(MANIFEST_GET, VersionName(made.version))).manifest, made.packed)
 
