@@ -39,10 +39,12 @@ class Deletions:
         #: Those that could not be told; they may be dismissed suppliers, which nothing else keeps in touch with.
         self._missed: set[str] = set()
         self._tasks = Tasks("deletions")
+        self._clock = clock
         self._alarm = Alarm(clock, self._begin)
         self._running: Deferred[None] | None = None
         self._again = False
-        self._delay = AGAIN_FIRST
+        #: Seconds between the last tries and the next, and when that is due.
+        self._delay = self._due = 0.0
         self._undo: list[Callable[[], None]] = []
 
     def start(self) -> None:
@@ -66,6 +68,8 @@ class Deletions:
 
     def _contact_changed(self, node_id: NodeId, old: str, new: str) -> None:
         if new == "CONNECTED" and node_id in self._missed:
+            # it may need a moment to be ready
+            self._delay = self._due = 0.0
             self.soon()
 
     def _begin(self) -> None:
@@ -91,9 +95,14 @@ class Deletions:
             if not await self._tell_one(Holder(NodeId(node_id), idurl)):
                 missed.add(node_id)
         self._missed = missed
-        if missed:
-            self._alarm.set(self._delay)
-        self._delay = min(2 * self._delay, AGAIN_LONGEST) if missed else AGAIN_FIRST
+        if not missed:
+            self._delay = self._due = 0.0
+            return
+        now = self._clock.seconds()
+        if now >= self._due:  # what is deleted meanwhile does not make anybody wait longer
+            self._delay = min(max(2 * self._delay, AGAIN_FIRST), AGAIN_LONGEST)
+            self._due = now + self._delay
+        self._alarm.set(self._due - now)
 
     async def _tell_one(self, holder: Holder) -> bool:
         while True:

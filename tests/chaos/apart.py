@@ -33,14 +33,16 @@ def run_apart(work: Callable[[], int], needs: Callable[[], object]) -> int | Non
 
 def _middle(work: Callable[[], int], needs: Callable[[], object]) -> int:
     flags, user, group = _CLONE_NEWNS | _CLONE_NEWPID | _CLONE_NEWNET, os.geteuid(), os.getegid()
-    if user:
-        flags |= _CLONE_NEWUSER
     if _libc().unshare(flags) != 0:
-        return _REFUSED
-    if user:
-        Path("/proc/self/setgroups").write_text("deny", "ascii")
-        Path("/proc/self/uid_map").write_text(f"0 {user} 1", "ascii")
-        Path("/proc/self/gid_map").write_text(f"0 {group} 1", "ascii")
+        # who has no such rights may have them among its own
+        if _libc().unshare(flags | _CLONE_NEWUSER) != 0:
+            return _REFUSED
+        try:
+            Path("/proc/self/setgroups").write_text("deny", "ascii")
+            Path("/proc/self/uid_map").write_text(f"0 {user} 1", "ascii")
+            Path("/proc/self/gid_map").write_text(f"0 {group} 1", "ascii")
+        except OSError:
+            return _REFUSED
         _die_with_parent()  # who has other rights must say so again
     return _child(lambda: _first(work, needs))
 

@@ -31,7 +31,7 @@ from tests.chaos.books import (
     tombstones_of,
     versions_of,
 )
-from tests.chaos.machine import Machine, WireNet
+from tests.chaos.machine import LASTING, Machine, WireNet
 from tests.chaos.promises import Promises
 
 PATHS = ("a", "b", "docs/c", "docs/d")
@@ -141,7 +141,7 @@ class RealPlay:
                 *(lambda: machine.heal(self.dice),) * 2,
                 *(lambda: machine.fill(self.dice),) * 2,
                 *(lambda: machine.empty(self.dice),) * 2,
-                *(lambda: machine.last(self.dice),) * 1,
+                *(lambda: machine.last(self.dice),) * (seconds > LASTING[-1]),
             )
         end = time.monotonic() + seconds
         while time.monotonic() < end:

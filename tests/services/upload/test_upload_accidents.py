@@ -10,6 +10,7 @@ from bitdust_node.errors import BitDustError, Conflict, Full, NotFound
 from bitdust_node.waiting import started
 from services.backup_db import BackupDb
 from services.backups import Backups
+from services.catalog.deleting import AGAIN_FIRST
 from services.customer import Customer
 from services.rebuilding import Rebuilding
 from services.supplying.deposits import Deposit
@@ -196,6 +197,22 @@ class UploadAccidents(UploadCase):
         self.run_now(away.node.start())
         self.run_now(away.services[0].ping(self.customer.node.node_id))
         self.until(lambda: stored_files(away) == 0, seconds=5)
+
+    def test_many_deletions_do_not_make_a_supplier_that_is_not_ready_yet_wait_longer(self) -> None:
+        names = [f"x{number}" for number in range(6)]
+        for name in names:
+            self.run_now(self.begin(self.make_file(), name))
+        away = self.member_of(self.customer.get(Customer).links[3].node_id)
+        self.customer.config.set("services/customer/suppliers-number", "2")
+        self.until(lambda: len(self.customer.get(Customer).links) == 2)
+        self.run_now(away.services[0].stop())  # as one that could not start for a full disk; its node is there
+        for name in names:
+            self.run_now(self.customer.get(BackupDb).file_delete(name))
+            self.clock.advance(1)
+        self.assertEqual(stored_files(away), len(names))
+        self.run_now(away.services[0].start())
+        self.until(lambda: self.run_now(self.customer.catalog.errands.tombstones()) == [], seconds=AGAIN_FIRST)
+        self.assertEqual(stored_files(away), 0)
 
     def test_only_the_newest_versions_are_kept(self) -> None:
         # large enough to be files of their own at the suppliers
