@@ -21,8 +21,12 @@ from services.data_motion import Holder
 from services.transfer.means import Means
 from services.transfer.reading import PieceReader
 
-#: Seconds from one look at those who stall to the next.
-LOOK_EVERY = 0.05
+#: Seconds from one look at those who stall to the next, at most and at least.
+LOOK_EVERY, LOOK_SOON = 0.05, 0.005
+#: A look that comes so many seconds late says that this process itself was busy.
+LATE = 0.005
+#: A holder of data that is late may catch up for so many steps, which the one asked in its place does meanwhile.
+CATCH_UP = 6
 #: Seconds for which half of those needed have waited for the others, before others are asked too.
 HEDGE_TIME = 2.0
 #: Seconds without any progress at all, before the whole is given up.
@@ -76,9 +80,9 @@ class Gathering:
         self._failures: dict[int, list[BitDustError]] = {}
         self._again: dict[int, float] = {}
         self._woken: Deferred[None] | None = None
-        self._missed = False
+        self._missed = self._lost = False
         self._first = first
-        self._moved = self._looked = means.clock.seconds()
+        self._moved = self._look_at = means.clock.seconds()
         self._most: float | None = None
         self._tasks = Tasks(f"gathering of {label}")
 
@@ -87,7 +91,7 @@ class Gathering:
         The next `size` bytes of k pieces by number, in chunks; they begin with block `first`.
         """
         self._first, self._most = first, None
-        self._moved = self._looked = self._means.clock.seconds()
+        self._moved = self._look_at = self._means.clock.seconds()
         while True:
             ready = [reader for reader in self._readers if reader.has(size)]
             if len(ready) >= self._manifest.k:
@@ -138,13 +142,17 @@ class Gathering:
 
     def _taken(self, ready: list[PieceReader], size: int) -> dict[int, list[Buffer]]:
         chosen = ready[: self._manifest.k]
+        # one whose piece has to be decoded is worth a little traffic to replace
+        least = self._manifest.k if chosen[-1].number >= self._manifest.k else 0
         for reader in list(self._readers):
-            if reader not in chosen:
+            if reader in chosen:
+                reader.hedged = False
+            elif reader.error is None and reader.number < least and reader.skip(size) <= CATCH_UP * size:
+                reader.hedged = True
+            else:
                 # the one that was asked in its place is faster
                 self._spare.append(self._pieces[reader.number])
                 self._drop(reader, "another supplier was faster")
-            else:
-                reader.hedged = False
         return {reader.number: reader.take(size) for reader in chosen}
 
     def _bury_failed(self) -> None:
@@ -163,14 +171,15 @@ class Gathering:
                     supplier=reader.holder.idurl,
                     error=error,
                 )
+            self._lost = self._lost or (isinstance(error, Unavailable) and not reader.began)
             if len(failures) < TRIES:
                 self._again[reader.number] = self._means.clock.seconds() + TRY_AGAIN * len(failures)
             self._drop(reader, str(error))
 
     def _recruit(self, size: int) -> None:
         """
-        Ask as many suppliers as are needed: k, and one more for each that stalls. If one does not even begin, all: who
-        says nothing is seldom alone, and asking one after the other takes as long each time.
+        Ask as many suppliers as are needed: k, and one more for each that stalls. If one does not even begin, or is
+        gone before, all: who says nothing is seldom alone, and asking one after the other takes as long each time.
         """
         now = self._means.clock.seconds()
         self._excuse(now)
@@ -180,12 +189,16 @@ class Gathering:
                 self._spare.append(self._pieces[number])
         slow = self._most_wait(now, size)
         newest = max((now if reader.has(size) else reader.moved for reader in self._readers), default=now)
+        self._look_at = now + LOOK_EVERY
+        silent, self._lost = self._lost, False
         for reader in self._readers:
             if self._spare and not reader.hedged and not reader.has(size):
-                reader.hedged = slow or reader.stalls(now, newest - reader.moved >= 2 * LOOK_EVERY)
-        hedged = [reader for reader in self._readers if reader.hedged]
-        silent = any(not reader.began for reader in hedged)
-        while self._spare and (silent or len(self._readers) < self._manifest.k + len(hedged)):
+                at = reader.stalls_at(newest - reader.moved >= 2 * LOOK_EVERY)
+                reader.hedged = slow or now >= at
+                silent = silent or (reader.hedged and not reader.began)
+                self._look_at = min(self._look_at, max(at, now + LOOK_SOON))
+        hedged = sum(reader.hedged for reader in self._readers)
+        while self._spare and (silent or len(self._readers) < self._manifest.k + hedged):
             self._start(self._spare.popleft())
         if len(self._readers) + len(self._again) < self._manifest.k:
             raise Unavailable(self._too_few())
@@ -194,8 +207,8 @@ class Gathering:
 
     def _excuse(self, now: float) -> None:
         """While this process itself was busy nobody was listened to: that is not the silence of others."""
-        busy, self._looked = now - self._looked - LOOK_EVERY, now
-        if busy > 0:
+        busy = now - self._look_at
+        if busy > LATE:
             for reader in self._readers:
                 reader.excused += min(busy, now - reader.moved)
 
@@ -238,7 +251,7 @@ class Gathering:
             self._missed = False
             return
         self._woken = Deferred()
-        call = self._means.clock.callLater(LOOK_EVERY, self._wake)
+        call = self._means.clock.callLater(max(0.0, self._look_at - self._means.clock.seconds()), self._wake)
         try:
             await self._woken
         finally:

@@ -22,9 +22,9 @@ from services.transfer.means import Means
 
 _COUNT = Struct(">I")
 #: Seconds without a byte from a supplier that others wait for, before another one is asked too: so many times as long
-#: as it ever let wait, within these limits, while others send; the last ones also if nobody does, which may be due to
-#: the own line.
-PATIENCE, PATIENCE_LEAST, PATIENCE_MOST = 6, 0.25, 1.0
+#: as it ever let wait, within the first and the last of these limits; no less than the second one if nobody else sends,
+#: which may be due to the own line.
+PATIENCE, PATIENCE_LEAST, PATIENCE_ALONE, PATIENCE_MOST = 6, 0.15, 0.5, 1.0
 #: More leaves than this are hashed in a worker.
 LEAVES_HERE = 256
 #: Bytes of the chunks that are worth to be left where they are.
@@ -73,6 +73,8 @@ class PieceReader:
         self.total, self.progress = self._left, Progress(self._clock)
         self._chunks: deque[Buffer] = deque()
         self._have = 0
+        # bytes to come that are to be passed over, and all that were to be since the last that were taken
+        self._skip = self._skipped = 0
         self._needed = 0
         self._room: Deferred[None] | None = None
         self._stream: Stream | None = None
@@ -89,8 +91,9 @@ class PieceReader:
         """
         True if that many bytes are there; else `changed` is called when they are.
         """
-        self._needed = size
-        return self._have >= size
+        self._pass_over()
+        self._needed = self._skip + size
+        return self._have >= self._needed
 
     @property
     def began(self) -> bool:
@@ -99,14 +102,25 @@ class PieceReader:
         """
         return self._latency is not None
 
-    def stalls(self, now: float, others: bool) -> bool:
+    def stalls_at(self, others: bool) -> float:
         """
-        True if nothing came for longer than is usual. others: somebody else has sent meanwhile.
+        The time when nothing has come for longer than is usual. others: somebody else has sent meanwhile.
         """
         patience = self._patience
         if self.began:
-            patience = min(PATIENCE_MOST, max(PATIENCE_LEAST, PATIENCE * self._longest)) if others else PATIENCE_MOST
-        return now - self.moved - self.excused >= patience
+            least = PATIENCE_LEAST if others else PATIENCE_ALONE
+            patience = min(PATIENCE_MOST, max(least, PATIENCE * self._longest))
+        return self.moved + self.excused + patience
+
+    def skip(self, size: int) -> int:
+        """
+        Pass over the next `size` bytes, also those that have still to come. Answers how many were passed over, or are
+        to be, since the last `take`.
+        """
+        self._skip += size
+        self._skipped += size
+        self._pass_over()
+        return self._skipped
 
     def take(self, size: int) -> list[Buffer]:
         """
@@ -123,7 +137,7 @@ class PieceReader:
             parts.append(chunk)
             left -= len(chunk)
         self._have -= size
-        self._needed = 0
+        self._needed = self._skipped = 0
         # whoever had no chance to send while nobody took anything is not slow
         self.moved, self.excused = self._clock.seconds(), 0.0
         if self._room is not None and self._have < self._ahead:
@@ -133,6 +147,12 @@ class PieceReader:
             # so many objects would cost more than the bytes
             parts = [b"".join(parts)]
         return parts
+
+    def _pass_over(self) -> None:
+        if self._skip and self._have:
+            skipped, needed, size = self._skipped, self._needed, min(self._skip, self._have)
+            self.take(size)
+            self._skip, self._skipped, self._needed = self._skip - size, skipped, max(0, needed - size)
 
     async def stop(self, reason: str) -> None:
         """
@@ -200,6 +220,7 @@ class PieceReader:
         self.progress.reached(self._came)
         if before < self._needed <= self._have:
             self._changed()
+        self._pass_over()
         if self._have >= self._ahead and self._left:
             self._room = Deferred()
             await self._room
@@ -213,5 +234,7 @@ class PieceReader:
             # one that was broken off in the middle may have been waited for in vain
             self._waited += waiting if self._left and self._room is None else 0.0
             speeds.note(self.holder.node_id, self._latency, self._came, self._waited, beaten=self.hedged)
+            if self.hedged and self._left and self._room is None and waiting >= PATIENCE_LEAST:
+                speeds.note_silence(self.holder.node_id, waiting)
         elif self.hedged or isinstance(self.error, Unavailable):
             speeds.note_silence(self.holder.node_id, waiting)

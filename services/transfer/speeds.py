@@ -22,6 +22,7 @@ MIGRATIONS = (
         seen REAL NOT NULL
     );
     """,
+    "ALTER TABLE speeds ADD COLUMN silent REAL NOT NULL DEFAULT 0",
 )
 
 #: What the newest measure weighs beside all before it.
@@ -30,8 +31,6 @@ WEIGHT = 0.3
 TELLING, TELLING_TIME = 256 * 1024, 1.0
 #: Seconds that are not measured any more finely: below, it is the own reactor that is measured.
 FINEST = 0.001
-#: What came to nothing counts as if the first byte had come after so many times as long.
-SILENCE = 10
 #: Suppliers that were not read from for so many seconds are forgotten.
 MEMORY = 30 * 86400.0
 
@@ -40,12 +39,13 @@ MEMORY = 30 * 86400.0
 class Speed:
     """
     latency: seconds from the question to the first byte. rate: bytes a second while they were waited for. 0: not known.
-    seen: time of the last measure, unix seconds.
+    seen: time of the last measure, unix seconds. silent: time when it let wait in vain, 0 if something came since.
     """
 
     latency: float = 0.0
     rate: float = 0.0
     seen: float = 0.0
+    silent: float = 0.0
 
     def seconds(self, size: int) -> float:
         """
@@ -70,7 +70,7 @@ class Speeds:
         await self._db.prepare("speeds", MIGRATIONS)
         oldest = self._clock.seconds() - MEMORY
         await self._db.run(lambda c: c.execute("DELETE FROM speeds WHERE seen < ?", (oldest,)))
-        query = "SELECT node_id, latency, rate, seen FROM speeds"
+        query = "SELECT node_id, latency, rate, seen, silent FROM speeds"
         rows = await self._db.read(lambda c: c.execute(query).fetchall())
         self._speeds = {node_id: Speed(*rest) for node_id, *rest in rows}
 
@@ -79,11 +79,12 @@ class Speeds:
         Write what has changed. A failure is logged only: measures are not worth the end of anything.
         """
         changed, self._changed = self._changed, set()
-        rows = [(node_id, one.latency, one.rate, one.seen) for node_id in changed if (one := self._speeds.get(node_id))]
+        speeds = [(node_id, one) for node_id in changed if (one := self._speeds.get(node_id))]
+        rows = [(node_id, one.latency, one.rate, one.seen, one.silent) for node_id, one in speeds]
         if not rows:
             return
         try:
-            await self._db.run(lambda c: c.executemany("INSERT OR REPLACE INTO speeds VALUES (?,?,?,?)", rows))
+            await self._db.run(lambda c: c.executemany("INSERT OR REPLACE INTO speeds VALUES (?,?,?,?,?)", rows))
         except BitDustError as error:
             self._changed |= changed
             self.log.warn("the speeds of suppliers can not be written: {error}", error=error)
@@ -98,7 +99,8 @@ class Speeds:
         """
         The median of what was measured; 0 when nothing was.
         """
-        return median(speed.latency for speed in self._speeds.values()) if self._speeds else 0.0
+        measured = [speed.latency for speed in self._speeds.values() if speed.latency]
+        return median(measured) if measured else 0.0
 
     def note(self, node_id: str, latency: float, size: int, waited: float, *, beaten: bool = False) -> None:
         """
@@ -116,11 +118,13 @@ class Speeds:
 
     def note_silence(self, node_id: str, seconds: float) -> None:
         """
-        Nothing came for so long. Says something only of a supplier that was thought to be faster.
+        Nothing came for so long. Says something only of a supplier that was thought to be faster, and nothing of how
+        fast it is when it answers.
         """
         old = self._speeds.get(node_id, Speed())
         if seconds > old.latency:
-            self._put(node_id, Speed(SILENCE * seconds, old.rate, self._clock.seconds()))
+            now = self._clock.seconds()
+            self._put(node_id, replace(old, seen=now, silent=now))
 
     def _put(self, node_id: str, speed: Speed) -> None:
         self._speeds[node_id] = speed

@@ -70,8 +70,8 @@ class FrozenCase(GridCase):
         self.freeze()
         first, total, _ = self.fetch("frozen")
         # one wait, however many are frozen
-        self.assertLess(first, healthy[0] + PATIENCE_LEAST + 0.1)
-        self.assertLess(total, healthy[1] + PATIENCE_LEAST + 0.1)
+        self.assertLess(first, healthy[0] + PATIENCE_LEAST + 0.02)
+        self.assertLess(total, healthy[1] + PATIENCE_LEAST + 0.02)
         # the next download knows it
         first, total, _ = self.fetch("again")
         self.assertLess(first, 1.3 * healthy[0] + STEP)

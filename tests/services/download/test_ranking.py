@@ -9,8 +9,8 @@ from bitdust_node.wire.storage import PIECE_GET
 from services.catalog.schema import Piece
 from services.customer import Customer
 from services.hiring.standing import Standing
-from services.transfer.ranking import HALF_LIFE, PATIENCE_LEAST, PATIENCE_MOST, PATIENCE_NEW, Ranking
-from services.transfer.speeds import FINEST, MEMORY, SILENCE, TELLING, TELLING_TIME, Speeds
+from services.transfer.ranking import HALF_LIFE, PATIENCE_LEAST, PATIENCE_MOST, PATIENCE_NEW, SILENT, Ranking
+from services.transfer.speeds import FINEST, MEMORY, TELLING, TELLING_TIME, Speeds
 from tests.services.download.test_download_grid import piece_file
 from tests.services.grid import GridCase
 
@@ -87,12 +87,29 @@ class RankingTest(GridCase):
         self.until(lambda: not lost.connected)
         self.assertEqual(self.order(), [0, 2, 3, 1])
 
-    def test_silence_makes_slower_and_never_faster(self) -> None:
+    def test_who_let_wait_in_vain_is_asked_last_for_a_while(self) -> None:
+        for number in range(4):
+            self.measured(number, 0.01, 9 * MB if number < 2 else 1 * MB)
+        patience = self.ranking.patience(self.node(0))
         self.speeds.note_silence(self.node(0), 4.0)
-        self.speeds.note_silence(self.node(0), 0.1)
-        speed = self.speeds.of(self.node(0))
-        assert speed is not None
-        self.assertEqual(speed.latency, 4.0 * SILENCE)
+        self.assertEqual(self.order(), [1, 2, 3, 0])
+        # it will not be waited for any longer than before
+        self.assertEqual(self.ranking.patience(self.node(0)), patience)
+        self.clock.advance(SILENT)
+        self.assertEqual(self.order(), [0, 1, 2, 3])
+        self.speeds.note_silence(self.node(0), 4.0)
+        self.measured(0, 0.01, 9 * MB)
+        self.assertEqual(self.order(), [0, 1, 2, 3])
+
+    def test_silence_says_nothing_of_who_is_slow(self) -> None:
+        self.measured(0, 0.5, 9 * MB)
+        self.speeds.note_silence(self.node(0), 0.4)
+        self.assertEqual(self.order(), [0, 1, 2, 3])
+
+    def test_a_stranger_that_is_silent_stays_a_stranger(self) -> None:
+        self.speeds.note_silence(self.node(0), 1.0)
+        self.assertEqual(self.order(), [1, 2, 3, 0])
+        self.assertEqual(self.ranking.patience(self.node(0)), PATIENCE_NEW)
 
     def test_little_tells_nothing_of_the_rate(self) -> None:
         self.speeds.note(self.node(0), 0.0, TELLING - 1, TELLING_TIME / 2)
