@@ -137,10 +137,10 @@ class RealPlay:
         if machine := self.machine:
             names = [node.name for node in self.network.nodes]
             steps += (
-                *(lambda: machine.cut(names, self.dice),) * 3,
-                *(lambda: machine.heal(self.dice),) * 2,
-                *(lambda: machine.fill(self.dice),) * 2,
-                *(lambda: machine.empty(self.dice),) * 2,
+                *(lambda: machine.cut(names, self.dice),) * 4,
+                *(lambda: machine.heal(self.dice),) * 1,
+                *(lambda: machine.fill(self.dice),) * 3,
+                *(lambda: machine.empty(self.dice),) * 1,
                 *(lambda: machine.last(self.dice),) * (seconds > LASTING[-1]),
             )
         end = time.monotonic() + seconds
