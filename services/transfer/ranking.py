@@ -26,7 +26,7 @@ HALF_LIFE = 6 * 3600.0
 SILENT = 120.0
 #: So many times as long as usual is waited for the first byte, within these limits in seconds; and how long at most for
 #: somebody new, who is thought to be like the others.
-PATIENCE, PATIENCE_LEAST, PATIENCE_MOST, PATIENCE_NEW = 4, 0.05, 2.0, 1.0
+PATIENCE, PATIENCE_LEAST, PATIENCE_MOST, PATIENCE_NEW = 4, 0.05, 2.0, 0.5
 
 
 class Ranking:

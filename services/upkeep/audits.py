@@ -127,8 +127,13 @@ class Audits:
         stream = await self._means.motion.audit(holder, manifest.version, number, blocks)
         stream.finish()
         proof = bytearray()
+        asked = self._means.clock.seconds()
         try:
             while len(proof) <= expected and (data := await stream.read()):
+                if not proof:
+                    # so that it is known how long to wait for it, also before anything is ever read back
+                    speeds = self._means.ranking.speeds
+                    speeds.note(holder.node_id, self._means.clock.seconds() - asked, len(data), 0.0)
                 proof += data
         except BaseException:
             stream.reset("the audit was broken off")

@@ -9,9 +9,11 @@ from typing import Any
 
 from bitdust_node.waiting import started
 from services.customer import Customer
+from services.data_motion import Holder
 from services.restores import Restores
 from services.transfer.ranking import PATIENCE_LEAST, PATIENCE_NEW
 from services.transfer.reading import PATIENCE_MOST
+from services.upkeep.audits import Audits
 from tests.services.grid import GridCase
 
 SIZE = 6_000_000
@@ -81,6 +83,13 @@ class FrozenCase(GridCase):
         self.freeze()
         self.assertLess(self.fetch("frozen")[1], PATIENCE_NEW + 0.2)
         self.assertLess(self.fetch("again")[1], 0.2)
+
+    def test_after_audits(self) -> None:
+        for member in self.suppliers:
+            holder = Holder(member.node.node_id, member.node.me.idurl)
+            self.run_now(self.customer.get(Audits).audit(holder), step=STEP)
+        self.freeze()
+        self.assertLess(self.fetch("frozen")[1], PATIENCE_LEAST + 0.05)
 
     def test_in_the_middle(self) -> None:
         self.fetch("warm")

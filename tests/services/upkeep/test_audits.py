@@ -15,6 +15,7 @@ from services.data_motion import Holder
 from services.hiring.standing import FAILURE_WEIGHT, SETTLED, Record, Standing
 from services.rebuilding import Rebuilding
 from services.supplier import Supplier
+from services.transfer.ranking import PATIENCE_NEW, Ranking
 from services.upkeep.audits import EVERY, Audits
 from tests.services.grid import GridCase, Member
 
@@ -53,6 +54,19 @@ class AuditTest(GridCase):
             self.assertIs(self.audit(member), True)
             self.assertEqual((self.of(member).passed, self.of(member).score), (1, 1.0))
         self.assertEqual(self.delivered(), "100%")
+
+    def test_it_is_known_afterwards_how_soon_they_answer(self) -> None:
+        ranking = self.customer.get(Ranking)
+        for member in self.suppliers:
+            self.assertEqual(ranking.patience(member.node.node_id), PATIENCE_NEW)
+        for member in self.suppliers:
+            self.audit(member)
+            speed = ranking.speeds.of(member.node.node_id)
+            assert speed is not None
+            self.assertGreaterEqual(speed.latency, 2 * self.latency)
+            # a block is too little to tell more
+            self.assertEqual(speed.rate, 0.0)
+        self.assertLess(ranking.patience(self.suppliers[0].node.node_id), PATIENCE_NEW)
 
     def test_they_are_asked_in_turn(self) -> None:
         for _ in range(int(4.5 * EVERY)):
