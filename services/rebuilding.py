@@ -28,21 +28,22 @@ from services.upkeep.audits import Audits
 from services.upkeep.recoding import Recoding
 from services.upkeep.repacking import Repacking
 from services.upkeep.reports import Reports
+from services.upkeep.rests import Rests
 
 #: Seconds after something was lost or a supplier came or went, and between rounds while something is missing.
 SOON, AGAIN = 2.0, 60.0
 #: Seconds between rounds while nothing is known to be missing: an upload that was under way may have stored its piece
 #: at a supplier that was dismissed meanwhile.
 IDLE = 300.0
-#: Seconds that a version that could not be completed rests while no supplier comes: at first, and at most.
-REST_FIRST, REST_LONGEST = 15.0, 3600.0
+#: Versions that one question to the catalog brings.
+PAGE = 200
 #: Events after which a piece may be missing that was not before.
 LOSSES = frozenset({"backup-done", "restore-failed", "my-list-files-refreshed"})
 
 
 class Rebuilding(Service):
     """
-    One version after the other, the pieces that nobody holds or that were found wrong.
+    One version after the other, the most endangered one first, the pieces that nobody holds or that were found wrong.
     """
 
     log = Logger()
@@ -71,8 +72,9 @@ class Rebuilding(Service):
         self._tasks = Tasks("rebuilding")
         self._undo: list[Callable[[], None]] = []
         self._alarm = Alarm(clock, self._begin)
-        #: Versions that rest: until when, and for how long.
-        self._resting: dict[bytes, tuple[float, float]] = {}
+        self._rests = Rests()
+        #: True if something may be missing since the present round began.
+        self._again = False
         #: True while a round runs.
         self.busy = False
         self._observers: tuple[Callable[[], object], ...] = ()
@@ -126,7 +128,7 @@ class Rebuilding(Service):
         return await self._audits.suspect(version, number, node_id)
 
     def _changed(self) -> None:
-        self._resting.clear()
+        self._rests.clear()
         self.soon()
 
     def _heard(self, event: Event) -> None:
@@ -135,29 +137,49 @@ class Rebuilding(Service):
 
     def _begin(self) -> None:
         if self.busy:
-            self._alarm.set(SOON)
+            self._again = True
         else:
             self._tasks.spawn("rebuild", self._round())
 
     async def _round(self) -> None:
         self._turn(True)
+        self._again, found = False, True
         try:
-            versions = await self._catalog.incomplete()
-            self._resting = {
-                version.id: self._resting[version.id] for version in versions if version.id in self._resting
-            }
-            for version in versions:
-                until, _ = self._resting.get(version.id, (0.0, 0.0))
-                if until <= self._clock.seconds():
-                    await self._rebuild_one(version.id)
+            found = await self._pass()
+        except BitDustError as error:
+            self.log.warn("missing pieces could not be looked for: {error}", error=error)
         finally:
             self._turn(False)
-        if not versions:
+        if self._again:
+            self._alarm.set(SOON)
+        elif not found:
             self._alarm.set(IDLE)
         else:
-            # those that rest may not be ready before long
-            ready = min((until for until, _ in self._resting.values()), default=0.0) - self._clock.seconds()
-            self._alarm.set(max(SOON, min(AGAIN, ready)))
+            ready = self._rests.next(self._clock.seconds())
+            self._alarm.set(AGAIN if ready is None else max(SOON, min(AGAIN, ready)))
+
+    async def _pass(self) -> bool:
+        """Try all versions that lack pieces, page by page, so that none holds up those behind it; false: none does."""
+        resting: set[bytes] = set()
+        found, after = False, None
+        while page := await self._catalog.endangered(self._receivers(), after, PAGE):
+            found, after = True, page[-1]
+            for one in page:
+                if not one.can_grow:
+                    # whoever is here has a piece; a supplier that comes begins another round
+                    continue
+                made = self._rests.is_over(one.id, self._clock.seconds()) and await self._rebuild_one(one.id)
+                if one.id in self._rests:
+                    resting.add(one.id)
+                if made and self._again:
+                    # what was heard of meanwhile may be in greater danger than all that come now
+                    self._again, after = False, None
+                    break
+        self._rests.keep(resting)
+        return found
+
+    def _receivers(self) -> list[NodeId]:
+        return [link.node_id for link in self._customer.connected().values()]
 
     def _turn(self, busy: bool) -> None:
         if busy is not self.busy:
@@ -165,11 +187,12 @@ class Rebuilding(Service):
             for callback in self._observers:
                 callback()
 
-    async def _rebuild_one(self, version_id: bytes) -> None:
+    async def _rebuild_one(self, version_id: bytes) -> bool:
+        """True if something was made."""
         version = await self._catalog.version(version_id)
         item = await self._catalog.item(version.item) if version else None
         if version is None or item is None or version.missing == 0:
-            return
+            return False
         label = f"{self._means.key_id(item.alias)}:{item.path_id}/{version.name}"
         made: list[int] = []
         try:
@@ -177,9 +200,7 @@ class Rebuilding(Service):
         except BitDustError as error:
             self.log.info("{label} could not be completed: {error}", label=label, error=error)
         if made:
-            self._resting.pop(version_id, None)
+            self._rests.forget(version_id)
         else:
-            # otherwise a supplier without room would be sent the same piece every minute
-            _, before = self._resting.get(version_id, (0.0, REST_FIRST / 2))
-            rest = min(2 * before, REST_LONGEST)
-            self._resting[version_id] = self._clock.seconds() + rest, rest
+            self._rests.failed(version_id, self._clock.seconds())
+        return bool(made)

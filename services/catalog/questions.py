@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from bitdust_node.database import Database
 from services.catalog.names import is_path_id
 from services.catalog.rows import ITEM, PAGE, PIECE, VERSION, item_at, marks, one, parts
-from services.catalog.schema import Item, Piece, Version
+from services.catalog.schema import Endangered, Item, Piece, Version
 
 
 class Questions:
@@ -120,12 +120,28 @@ class Questions:
             lambda c: {(bytes(row[0]), int(row[1])) for row in c.execute(query, (node_id,))}
         )
 
-    async def incomplete(self, limit: int = PAGE) -> list[Version]:
+    async def endangered(
+        self, receivers: Sequence[str] = (), after: Endangered | None = None, limit: int = PAGE
+    ) -> list[Endangered]:
         """
-        Versions that are ready and lack pieces.
+        Versions that are ready and lack pieces, the most endangered ones first, behind `after`.
+
+        receivers: the node ids of those who could take a piece, if they hold none of the version.
         """
-        query = f"SELECT {VERSION} FROM versions WHERE missing > 0 AND state = 'ready' LIMIT ?"
-        return await self._database.read(lambda c: [Version(*row) for row in c.execute(query, (limit,))])
+        holders = (
+            "SELECT count(DISTINCT node_id) FROM pieces"
+            f" WHERE version = versions.id AND state = 'stored' AND node_id IN ({marks(receivers)})"
+        )
+        behind = "" if after is None else " AND (spare, id) > (?, ?)"
+        query = (
+            f"SELECT spare, id, manifest IS NOT NULL AND ({holders}) < ? FROM versions"
+            f" WHERE missing > 0 AND state = 'ready'{behind} ORDER BY spare, id LIMIT ?"
+        )
+        last = () if after is None else (after.spare, after.id)
+        values = (*receivers, len(receivers), *last, limit)
+        return await self._database.read(
+            lambda c: [Endangered(spare, id_, bool(can)) for spare, id_, can in c.execute(query, values)]
+        )
 
     async def bare_versions(self, after: bytes) -> list[tuple[bytes, list[Piece]]]:
         """

@@ -170,6 +170,12 @@ MIGRATIONS = (
     """,
     # logs that somebody else says again, and up to which number
     "CREATE TABLE outdated (log BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;",
+    # spare: how many more pieces can be lost before it can not be read
+    """
+    ALTER TABLE versions ADD COLUMN spare INTEGER AS (m - k - missing) VIRTUAL;
+    DROP INDEX versions_missing;
+    CREATE INDEX versions_endangered ON versions (spare, id) WHERE missing > 0 AND state = 'ready';
+    """,
 )
 
 #: What is known of a piece: `sent` names who gets it, `stored` that he acknowledged it, `leaving` that he has it but is
@@ -220,6 +226,18 @@ class Version:
     missing: int
     manifest: bytes | None
     pack: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Endangered:
+    """
+    A version that lacks pieces. spare: how many more can be lost before it can not be read; negative if it can not be
+    read now. can_grow: its manifest is known, and somebody of those who were asked about holds nothing of it.
+    """
+
+    spare: int
+    id: bytes
+    can_grow: bool
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from bitdust_node.wire.storage import LEASE_REQUEST, PIECE_COMMIT, PIECE_LIST, L
 from services import list_files
 from services.customer import Customer
 from services.list_files import ListFiles
-from services.rebuilding import IDLE, REST_FIRST, Rebuilding
+from services.rebuilding import IDLE, Rebuilding
 from services.supplying.store import LocalFolder
 from services.transfer.sending import STALL_TIME
+from services.upkeep.rests import REST_FIRST
 from tests.services.grid import Member
 from tests.services.upload.test_upload_accidents import UploadCase, stored_files
 

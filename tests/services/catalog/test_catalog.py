@@ -100,20 +100,20 @@ class CatalogTest(TestCase):
         self.assertGreater(catalog.revision, revision)
         (version,) = (await catalog.versions([item.id]))[item.id]
         self.assertEqual((version.state, version.size, version.missing), ("ready", 100, 1))
-        self.assertEqual([one.id for one in await catalog.incomplete()], [VERSION])
+        self.assertEqual([one.id for one in await catalog.endangered()], [VERSION])
         await catalog.renewals.begin(VERSION, [("node9", "http://s9/s.xml")])
         await catalog.renewals.end(
             VERSION, [("node9", "http://s9/s.xml")], [Piece(VERSION, 3, "node9", "http://s9/s.xml", 58, "stored")]
         )
-        self.assertEqual(await catalog.incomplete(), [])
+        self.assertEqual(await catalog.endangered(), [])
         # who should have got it hears that he may forget it
         self.assertEqual([one.node_id for one in await catalog.errands.tombstones()], ["node3"])
         self.assertEqual(await catalog.stored_at("node9"), {(VERSION, 3)})
         self.assertEqual((await catalog.stored_bytes())["node0"], 58)
         await catalog.mark_piece(VERSION, 0, "somebody else", "lost")
-        self.assertEqual(await catalog.incomplete(), [])
+        self.assertEqual(await catalog.endangered(), [])
         await catalog.mark_piece(VERSION, 0, "node0", "lost")
-        self.assertEqual(len(await catalog.incomplete()), 1)
+        self.assertEqual(len(await catalog.endangered()), 1)
         self.assertEqual((await catalog.totals(True))["files_size"], 100)
 
     async def test_a_version_that_gives_way_is_told_to_be_gone(self) -> None:

@@ -23,4 +23,4 @@ class MarksTest(GridCase):
             self.mark_all(state)
             self.assertEqual(self.download("x", state).read_bytes(), data)
             self.mark_all(state)
-            self.until(lambda: not self.run_now(self.customer.catalog.incomplete()), seconds=600)
+            self.until(lambda: not self.run_now(self.customer.catalog.endangered()), seconds=600)
