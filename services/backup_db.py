@@ -33,7 +33,7 @@ from services.transfer.running import Running
 from services.transfer.upload import Upload
 
 #: Items that one answer of `files_list` may bring, and how many of them are looked up at once.
-LIST_LIMIT, PAGE = 100_000, 100
+LIST_LIMIT, PAGE = 100_000, 200
 
 
 class BackupDb(Service):
@@ -296,8 +296,7 @@ class BackupDb(Service):
         }
 
     async def _describe(self, items: list[Item], uploads: bool, downloads: bool) -> list[dict[str, Any]]:
-        versions = await self._catalog.versions([item.id for item in items])
-        pieces = await self._catalog.pieces([version.id for each in versions.values() for version in each])
+        versions, pieces = await self._catalog.views.of([item.id for item in items])
         progress = {up.backup_id: ("uploading", up.progress) for up in self._running.uploads.values()}
         progress |= {down.backup_id: ("downloading", down.progress) for down in self._running.downloads.values()}
         ups: defaultdict[int, list[Upload]] = defaultdict(list)

@@ -9,12 +9,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from bitdust_node.api.text import compact, indent
+from bitdust_node.api.text import compact, indent, quick
 from bitdust_node.clock import Clock
 from bitdust_node.waiting import sleep
 
 #: Items of a list that is still given as a list.
-SHORT = 1000
+SHORT = 100
 #: Stands for the list in the text around it; no text of an answer has a NUL in it.
 _MARK = "\0list"
 
@@ -37,10 +37,10 @@ class LongList:
 
     def add(self, values: list[Any]) -> None:
         """
-        Some more of it, at most some hundred.
+        Some more of it, at most some hundred, of JSON types only.
         """
         if values:
-            self._parts.append(compact(values)[1:-1])
+            self._parts.append(quick(values)[1:-1])
             self._length += len(values)
 
     def extend(self, other: LongList | list[Any]) -> None:

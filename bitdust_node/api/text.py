@@ -26,6 +26,17 @@ def compact(value: Any) -> str:
         return _JSON.encode(plain(value))
 
 
+def quick(value: Any) -> str:
+    """
+    The same, several times quicker, of a value that has only JSON types in it and only ASCII in its texts.
+    """
+    try:
+        text = msgspec.json.encode(value, order="sorted")
+    except (TypeError, ValueError, RecursionError):
+        return compact(value)
+    return text.decode("ascii") if text.isascii() else compact(value)
+
+
 def indented(value: Any) -> str:
     """
     Indented by 2, sorted, ASCII, with a newline at the end: the form of HTTP.

@@ -37,6 +37,7 @@ from services.catalog.rows import (
 from services.catalog.schema import MIGRATIONS, Item, Piece, PieceState, Version
 from services.catalog.shelf import Shelf
 from services.catalog.tree import settle
+from services.catalog.views import Views
 
 T = TypeVar("T")
 
@@ -63,6 +64,8 @@ class Catalog(Questions):
         self.renewals = Renewals(self._database, self._bury, self.changes, clock)
         #: Small files that are stored together.
         self.packs = Packs(self._database, self._bury, self.changes, clock)
+        #: What lists show.
+        self.views = Views(self._database)
         #: Grows with every change; clients compare it.
         self.revision = 0
 

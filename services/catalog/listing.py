@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bitdust_node.pieces.layout import Layout
-from services.catalog.names import version_label, version_time
+from services.catalog.names import version_time
 from services.catalog.schema import Item, Piece, Version
 
 
@@ -29,10 +29,12 @@ def describe_version(
     backup_id = f"{key_id}:{item.path_id}/{version.name}"
     stored = {piece.number for piece in pieces if piece.state == "stored"}
     segments = Layout(version.k, version.m).segments(max(0, version.size))
+    at, label = version_time(version.name)
+    there, gone = {"stored": "100%", "fragments": segments}, {"stored": "0%", "fragments": 0}
     told: dict[str, Any] = {
         "backup_id": backup_id,
-        "label": version_label(version.name),
-        "time": version_time(version.name),
+        "label": label,
+        "time": at,
         "size": version.size,
         "state": "ready" if version.state == "ready" else "uploading",
         "delivered": percent(len(stored), version.m),
@@ -40,10 +42,7 @@ def describe_version(
         "fragments": segments * len(stored),
         "weak_block": 0,
         "max_block": segments - 1,
-        "suppliers": [
-            {"stored": "100%" if number in stored else "0%", "fragments": segments if number in stored else 0}
-            for number in range(version.m)
-        ],
+        "suppliers": [there if number in stored else gone for number in range(version.m)],
         "bad": [{"idurl": piece.idurl, "position": piece.number} for piece in pieces if piece.state == "bad"],
     }
     if backup_id in progress:
@@ -72,7 +71,7 @@ def describe_item(
         "name": item.name,
         "type": item.kind,
         "size": sum(max(0, version.size) for version in versions),
-        "latest": "" if latest is None else datetime.fromtimestamp(latest, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        "latest": "" if latest is None else datetime.fromtimestamp(int(latest), UTC).isoformat(" ")[:19],
         "key_id": key_id,
         "versions": [
             describe_version(key_id, item, version, pieces.get(version.id, ()), progress) for version in versions

@@ -5,7 +5,10 @@ The tables of `catalog.db` and what stands in them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from bitdust_node.errors import Corrupt
+from bitdust_node.pieces.manifest import Manifest
 
 MIGRATIONS = (
     """
@@ -227,6 +230,18 @@ class Version:
     manifest: bytes | None
     pack: bytes | None = None
 
+    def check(self, manifest: Manifest) -> None:
+        """
+        Raises `Corrupt` if a manifest is not that of this version, or speaks of other pieces: a writer of a share could
+        sign one that does not match what he has told.
+        """
+        if manifest.version != self.id:
+            raise Corrupt("the manifest belongs to another version")
+        if (manifest.k, manifest.m) != (self.k, self.m):
+            raise Corrupt(
+                f"the manifest is that of {manifest.k} of {manifest.m} pieces, the version has {self.k} of {self.m}"
+            )
+
 
 @dataclass(frozen=True)
 class Endangered:
@@ -251,8 +266,7 @@ class Place:
     length: int
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """
     Piece `number` of a version, and the supplier who holds it, or shall.
     """

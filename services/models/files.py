@@ -120,7 +120,7 @@ class FileModel(CatalogModel):
 
     async def _snapshots(self, items: Sequence[Item], query: Mapping[str, Any]) -> Iterable[Snapshot]:
         items = [item for item in items if item.alias.startswith(SHARED) is self.shared]
-        versions = await self._catalog.versions([item.id for item in items])
+        versions = await self._catalog.views.versions([item.id for item in items])
         return [
             self._file(item.alias, item.path, item.path_id, item.kind, versions[item.id], item.created)
             for item in items
@@ -171,8 +171,7 @@ class VersionModel(CatalogModel):
     model = "remote_version"
 
     async def _snapshots(self, items: Sequence[Item], query: Mapping[str, Any]) -> Iterable[Snapshot]:
-        versions = await self._catalog.versions([item.id for item in items])
-        pieces = await self._catalog.pieces([version.id for some in versions.values() for version in some])
+        versions, pieces = await self._catalog.views.of([item.id for item in items])
         found = []
         for item in items:
             key_id = self._key_id(item.alias)

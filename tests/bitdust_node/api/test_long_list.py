@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust_node.api.long_list import SHORT, LongList, long_list_of
 from bitdust_node.api.registry import Answer, envelope
-from bitdust_node.api.text import compact, indented
+from bitdust_node.api.text import compact, indented, quick
 from bitdust_node.waiting import started
 from tests.clock import Clock
 
@@ -38,6 +38,10 @@ class LongListTest(SynchronousTestCase):
         plain = {**told, "result": self.values}
         self.assertEqual(self.text(told, indented), indented(plain))
         self.assertEqual(self.text({"payload": {"response": told}}, compact), compact({"payload": {"response": plain}}))
+
+    def test_quick_ones_are_the_same(self) -> None:
+        for value in ("plain", 'a"\\/\b\n\t\x1f', "ä", 5, -1, 1 << 70, 0.5, 1795276450.25, None, True, [], {}):
+            self.assertEqual(quick([{"b": value, "a": [value]}]), compact([{"b": value, "a": [value]}]), repr(value))
 
     def test_short_ones_are_lists(self) -> None:
         self.assertIs(self.long.if_long(), self.long)
