@@ -84,10 +84,14 @@ def _child(work: Callable[[], int]) -> int:
             os._exit(code)
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child was told too, and cleans up
     try:
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     finally:
         with suppress(ValueError):
             signal.signal(signal.SIGINT, before)
+    if code < 0:
+        print(f"a process of the run was ended: {signal.Signals(-code).name}", file=sys.stderr, flush=True)
+        return 1
+    return code
 
 
 def _die_with_parent() -> None:
