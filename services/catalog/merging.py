@@ -112,7 +112,10 @@ def _pack(c: sqlite3.Connection, pack: Pack) -> None:
 
 
 def _is_new(c: sqlite3.Connection, told: Store | Pack) -> bool | None:
-    """True for a version that nobody has told of; None if what is told of it is of no interest any more."""
+    """True for a version that nobody has told of; None if what is told of it is of no interest, or can not be."""
+    if told.k > told.m:
+        # a writer of a share could make its list unreadable
+        return None
     if c.execute("SELECT 1 FROM dropped WHERE version = ?", (told.version,)).fetchone():
         return None
     known = c.execute("SELECT clock, log, state FROM versions WHERE id = ?", (told.version,)).fetchone()
@@ -123,7 +126,8 @@ def _is_new(c: sqlite3.Connection, told: Store | Pack) -> bool | None:
 
 
 def _hold(c: sqlite3.Connection, store: Store | Pack) -> None:
-    """Who keeps the pieces, as of the operation."""
+    """Who keeps the pieces, as of the operation; of those that the version has, whatever a later operation says."""
+    (m,) = c.execute("SELECT m FROM versions WHERE id = ?", (store.version,)).fetchone()
     c.execute(
         "UPDATE versions SET clock = ?, log = ? WHERE id = ?", (store.stamp.clock, store.stamp.log, store.version)
     )
@@ -133,7 +137,7 @@ def _hold(c: sqlite3.Connection, store: Store | Pack) -> None:
         [
             (store.version, held.number, held.node_id, held.idurl, store.piece, "stored" if held.stored else "sent")
             for held in store.holders
-            if held.number < store.m
+            if held.number < m
         ],
     )
     count_missing(c, store.version)

@@ -345,6 +345,9 @@ class Vault:
         return True
 
     async def _manifest(self, version: bytes, pieces: list[Piece]) -> None:
+        row = await self._catalog.version(version)
+        if row is None:
+            return
         for piece in pieces:
             link = self._customer.link_of(piece.node_id)
             # one that was dismissed keeps it until others do
@@ -352,9 +355,7 @@ class Vault:
                 continue
             try:
                 packed = await self._motion.manifest(Holder(NodeId(piece.node_id), piece.idurl), version)
-                manifest = await self._workers.run(self._place.signet.check, packed)
-                if manifest.version != version:
-                    raise Corrupt("the manifest is that of another version")
+                row.check(await self._workers.run(self._place.signet.check, packed))
                 await self._catalog.note_manifest(version, packed)
             except BitDustError as error:
                 self.log.info("{supplier} has no manifest of a version: {error}", supplier=piece.idurl, error=error)

@@ -13,6 +13,7 @@ from bitdust_node.pieces.batch import SegmentDecoder
 from bitdust_node.pieces.manifest import Manifest
 from bitdust_node.pieces.seal import Sealer
 from bitdust_node.pieces.signet import Signet
+from services.catalog.schema import Version
 
 #: Versions that are kept opened: the packs that the files of a folder lie in. At most some 100 KB each.
 KEPT = 32
@@ -37,13 +38,14 @@ _META = msgspec.msgpack.Decoder(Meta)
 
 class Opened:
     """
-    A manifest that was checked and opened: all that is needed to read the version. Making one is heavy.
+    A manifest that was checked and opened: all that is needed to read the version. Making one is heavy; raises
+    `Corrupt` or `Invalid`.
     """
 
-    def __init__(self, packed: bytes, version: bytes, signet: Signet) -> None:
+    def __init__(self, packed: bytes, row: Version, signet: Signet) -> None:
         self.manifest: Manifest = signet.check(packed)
-        if self.manifest.version != version:
-            raise Corrupt("the manifest belongs to another version")
+        row.check(self.manifest)
+        version = row.id
         secret = signet.unwrap(self.manifest)
         try:
             self.meta = _META.decode(Sealer(secret, version).unseal_meta(self.manifest.sealed_meta))

@@ -35,6 +35,7 @@ async def rebuild(means: Means, version: Version, label: str, path: str) -> list
     if version.manifest is None or len(holders) < version.k or not receivers:
         return []
     manifest = SignedManifest.parse(version.manifest).manifest
+    version.check(manifest)
     told = [(holder.node_id, holder.idurl) for holder in receivers.values()]
     try:
         await means.catalog.renewals.begin(version.id, told)

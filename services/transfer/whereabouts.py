@@ -21,7 +21,7 @@ async def open_version(means: Means, version: Version, pieces: Sequence[Piece]) 
     opened = means.opened.find(version.id)
     if opened is None:
         packed = await packed_manifest(means, version, pieces)
-        opened = await means.workers.run(Opened, packed, version.id, means.signet)
+        opened = await means.workers.run(Opened, packed, version, means.signet)
         means.opened.keep(opened)
     return opened
 

@@ -84,6 +84,12 @@ class Audits:
         if chosen is None or version is None or version.manifest is None:
             return None
         manifest = SignedManifest.parse(version.manifest).manifest
+        try:
+            version.check(manifest)
+        except Corrupt as error:
+            # the fault of who wrote it, not of who keeps it
+            self.log.warn("{version} can not be audited: {error}", version=version.id.hex(), error=error)
+            return None
         count = manifest.layout.segments(manifest.length)
         blocks = [self._random.randrange(count) for _ in range(BLOCKS)]
         try:

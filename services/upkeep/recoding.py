@@ -187,7 +187,7 @@ class Recoding:
 
     async def _recode(self, old: Version, packed: bytes, item: Item, layout: Layout) -> None:
         means, catalog = self._means, self._means.catalog
-        opened = await means.workers.run(Opened, packed, old.id, means.signet)
+        opened = await means.workers.run(Opened, packed, old, means.signet)
         receivers = self._receivers(layout)
         await check_room(means.motion, receivers.values(), layout, opened.manifest.length)
         sources = [piece for piece in (await catalog.pieces([old.id]))[old.id] if piece.state in ("stored", "leaving")]

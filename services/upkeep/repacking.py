@@ -25,9 +25,8 @@ from services.transfer.range import read_range
 from services.transfer.receivers import find_receivers
 from services.transfer.running import Running
 from services.transfer.seal_pass import SealPass, Signing
+from services.upkeep.rests import Rests
 
-#: Seconds without a try after one that has failed: at first, and at most.
-REST_FIRST, REST_LONGEST = 60.0, 3600.0
 #: Seconds between looks whether the old pack is still being read, and how often it is looked.
 READERS_EVERY, READERS_TRIES = 5.0, 720
 
@@ -41,7 +40,7 @@ class Repacking:
 
     def __init__(self, means: Means, running: Running) -> None:
         self._means, self._running = means, running
-        self._rest, self._until = REST_FIRST, 0.0
+        self._rests = Rests()
 
     async def run(self) -> None:
         """
@@ -50,20 +49,21 @@ class Repacking:
         means = self._means
         suppliers = means.customer.wanted.suppliers
         layout = Layout(*SCHEMES[suppliers])
-        for pack in await means.catalog.packs.wasteful(layout.m):
+        wasteful = await means.catalog.packs.wasteful(layout.m)
+        self._rests.keep({pack.id for pack in wasteful})
+        for pack in wasteful:
             if await means.catalog.packs.drop(pack.id):
                 continue
-            if means.clock.seconds() < self._until or means.customer.wanted.suppliers != suppliers:
+            if means.customer.wanted.suppliers != suppliers:
                 return
+            if not self._rests.is_over(pack.id, means.clock.seconds()):
+                continue
             try:
                 await self._renew(pack, layout)
             except BitDustError as error:
                 self.log.info("pack {id} is not written anew: {error}", id=pack.id.hex(), error=error)
-                # otherwise a supplier without room would be sent the same every minute
-                self._until = means.clock.seconds() + self._rest
-                self._rest = min(2 * self._rest, REST_LONGEST)
-                return
-            self._rest = REST_FIRST
+                # it alone: one that a writer of a share has made unreadable must not hold up the others
+                self._rests.failed(pack.id, means.clock.seconds())
 
     async def _renew(self, old: Version, layout: Layout) -> None:
         means, packs = self._means, self._means.catalog.packs

@@ -1,5 +1,6 @@
 """
-Versions whose missing pieces could not be made: each rests for a while before it is tried again.
+Versions whose missing pieces could not be made, and packs that could not be written anew: each rests for a while
+before it is tried again.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ import random
 import sqlite3
 from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -117,6 +118,18 @@ class MergingTest(SynchronousTestCase):
         self.assertEqual(len(versions), 1)
         gone, _, _ = tree(merged([*both, Drop([version_of(2)])]))
         self.assertEqual(gone, [])
+
+    def test_pieces_that_a_version_can_not_have(self) -> None:
+        honest = Store(Stamp(1, LOGS[0]), "m", "a", "", version_of(1), "F20261121035410PM", 1.0, "file", 5, 1, 3, 9, [])
+        told = [Held(number, f"{number:064x}", "http://x/y.xml", True) for number in (1, 2, 3, 200)]
+        later = msgspec.structs.replace(honest, stamp=Stamp(2, LOGS[1]), m=256, holders=told)
+        c = merged([honest, later])
+        self.assertEqual([row[1] for row in tree(c)[2]], [1, 2])
+        self.assertEqual(c.execute("SELECT missing FROM versions").fetchall(), [(1,)])
+        # no code is like that, and a list that shows it could not be made
+        for one in (honest, msgspec.structs.replace(honest, version=version_of(2))):
+            apply(c, msgspec.structs.replace(one, stamp=Stamp(3, LOGS[1]), k=4, holders=told), 0.0)
+        self.assertEqual([row[1] for row in tree(c)[2]], [1, 2])
 
     def test_packed_and_back(self) -> None:
         for operation in (Put(Stamp(1, LOGS[0]), "m", "a", "0", "dir", 1.0), Drop([version_of(1)])):
