@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 
 from bitdust_node.database import Database
+from services.catalog.rows import PAGE
 from services.catalog.schema import PieceState
 
 Change = Callable[[Callable[[sqlite3.Connection], None]], Awaitable[None]]
@@ -67,19 +68,25 @@ class Departures:
         return await self._database.read(lambda c: c.execute(query, (node_id,)).fetchone() is not None)
 
     async def _move(self, node_id: str, old: PieceState, new: PieceState) -> bool:
-        # the revision of the catalog moves on only when there is something to change
-        query = "SELECT 1 FROM pieces WHERE node_id = ? AND state = ? LIMIT 1"
-        if await self._database.read(lambda c: c.execute(query, (node_id, old)).fetchone()) is None:
-            return False
+        """A page is a transaction, so that others come in between; whoever is stopped in the midst calls again."""
+        query = "SELECT version FROM pieces WHERE node_id = ? AND state = ? ORDER BY version LIMIT ?"
+        moved = False
+        while rows := await self._database.read(lambda c: c.execute(query, (node_id, old, PAGE)).fetchall()):
+            versions = sorted({bytes(row[0]) for row in rows})
 
-        def change(c: sqlite3.Connection) -> None:
-            c.execute("UPDATE pieces SET state = ? WHERE node_id = ? AND state = ?", (new, node_id, old))
-            c.execute(
-                "UPDATE versions SET missing ="
-                " m - (SELECT count(*) FROM pieces WHERE version = versions.id AND state = 'stored')"
-                " WHERE state = 'ready' AND id IN (SELECT version FROM pieces WHERE node_id = ?)",
-                (node_id,),
-            )
+            def change(c: sqlite3.Connection, versions: list[bytes] = versions) -> None:
+                c.executemany(
+                    "UPDATE pieces SET state = ? WHERE node_id = ? AND state = ? AND version = ?",
+                    [(new, node_id, old, version) for version in versions],
+                )
+                c.executemany(
+                    "UPDATE versions SET missing ="
+                    " m - (SELECT count(*) FROM pieces WHERE version = versions.id AND state = 'stored')"
+                    " WHERE state = 'ready' AND id = ?",
+                    [(version,) for version in versions],
+                )
 
-        await self._change(change)
-        return True
+            # the revision of the catalog moves on only when there is something to change
+            await self._change(change)
+            moved = True
+        return moved

@@ -17,7 +17,7 @@ from services.catalog.moving import move, moved, moves
 from services.catalog.operations import Drop, Held, Listed, Move, Numbers, Operation, Pack, Put, Remove, Stamp, Store
 from services.catalog.pack_rows import add_entries, entries_in, let_go, packs_item, place
 from services.catalog.remembering import day_of, drops, note_dropped, note_removal, removed
-from services.catalog.rows import bury, count_missing
+from services.catalog.rows import PUT_PIECE, bury, count_missing
 from services.catalog.schema import Place
 from services.catalog.tree import IMPLIED, ensure, give_name, note_id, note_number, numbers, settle
 
@@ -133,7 +133,7 @@ def _hold(c: sqlite3.Connection, store: Store | Pack) -> None:
     )
     c.execute("DELETE FROM pieces WHERE version = ?", (store.version,))
     c.executemany(
-        "INSERT OR REPLACE INTO pieces (version, number, node_id, idurl, size, state) VALUES (?,?,?,?,?,?)",
+        PUT_PIECE,
         [
             (store.version, held.number, held.node_id, held.idurl, store.piece, "stored" if held.stored else "sent")
             for held in store.holders

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from bitdust_node.database import Database
+from services.catalog import sums
 from services.catalog.names import is_path_id
 from services.catalog.rows import ITEM, PAGE, PIECE, VERSION, item_at, marks, one, parts
 from services.catalog.schema import Endangered, Item, Piece, Version
@@ -157,9 +158,20 @@ class Questions:
         Versions that are ready and have another number of pieces, in the order of their ids, behind `after`; packs are
         not among them.
         """
-        other = "m <> ? AND state = 'ready' AND pack IS NULL AND kind <> 'pack'"
-        query = f"SELECT {VERSION} FROM versions WHERE id > ? AND {other} ORDER BY id LIMIT ?"
-        return await self._database.read(lambda c: [Version(*row) for row in c.execute(query, (after, m, limit))])
+        scope = "state = 'ready' AND pack IS NULL AND kind <> 'pack'"
+
+        def look(c: sqlite3.Connection) -> list[Version]:
+            found: list[bytes] = []
+            other = c.execute(f"SELECT min(m) FROM versions WHERE {scope}").fetchone()[0]
+            # there are few numbers of pieces: each is found, and looked at, by the index
+            while other is not None:
+                query = f"SELECT id FROM versions WHERE {scope} AND m = ? AND id > ? ORDER BY id LIMIT ?"
+                found += (bytes(row[0]) for row in c.execute(query, (other, after, limit if other != m else 0)))
+                other = c.execute(f"SELECT min(m) FROM versions WHERE {scope} AND m > ?", (other,)).fetchone()[0]
+            query = f"SELECT {VERSION} FROM versions WHERE id = ?"
+            return [Version(*c.execute(query, (each,)).fetchone()) for each in sorted(found)[:limit]]
+
+        return await self._database.read(look)
 
     async def is_long(self, batches: int) -> bool:
         """
@@ -180,33 +192,10 @@ class Questions:
         """
         Counts and sizes of the own catalog (keys other than shares) or of the shares.
         """
-        scope = "alias NOT LIKE 'share%'" if own else "alias LIKE 'share%'"
-
-        def look(c: sqlite3.Connection) -> dict[str, int]:
-            counts = dict(c.execute(f"SELECT kind, count(*) FROM items WHERE {scope} GROUP BY kind"))
-            sizes = dict(
-                c.execute(
-                    "SELECT items.kind, coalesce(sum(max(versions.size, 0)), 0) FROM versions"
-                    f" JOIN items ON items.id = versions.item WHERE {scope} GROUP BY items.kind"
-                )
-            )
-            (stored,) = c.execute(
-                "SELECT coalesce(sum(pieces.size), 0) FROM pieces JOIN versions ON versions.id = pieces.version"
-                f" JOIN items ON items.id = versions.item WHERE pieces.state = 'stored' AND {scope}"
-            ).fetchone()
-            return {
-                "files": counts.get("file", 0),
-                "folders": counts.get("dir", 0),
-                "files_size": sizes.get("file", 0),
-                "folders_size": sizes.get("dir", 0),
-                "backups_size": int(stored),
-            }
-
-        return await self._database.read(look)
+        return await self._database.read(lambda c: sums.totals(c, own))
 
     async def stored_bytes(self) -> dict[str, int]:
         """
         Bytes of acknowledged pieces by the node id of their holder.
         """
-        query = "SELECT node_id, sum(size) FROM pieces WHERE state = 'stored' GROUP BY node_id"
-        return await self._database.read(lambda c: {str(node): int(size) for node, size in c.execute(query)})
+        return await self._database.read(sums.stored_bytes)

@@ -2,7 +2,7 @@
 Pieces that are being made anew: who is about to get them, and what came of it.
 """
 
-# ruff: noqa: S608 - only constants are put into queries; values are always bound
+
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bitdust_node.database import Database
 from bitdust_node.errors import Conflict, NotFound
 from services.catalog.changes import Change, Changes
 from services.catalog.journal import note_store
-from services.catalog.rows import PIECE, count_missing, holds, piece_row
+from services.catalog.rows import PUT_PIECE, count_missing, holds, piece_row
 from services.catalog.schema import Piece
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class Renewals:
             if c.execute("SELECT 1 FROM versions WHERE id = ?", (version,)).fetchone() is not None:
                 query = "SELECT node_id, idurl FROM pieces WHERE version = ? AND number = ?"
                 idle |= dict(row for piece in stored for row in c.execute(query, (version, piece.number)).fetchall())
-                c.executemany(f"INSERT OR REPLACE INTO pieces ({PIECE}) VALUES (?,?,?,?,?,?)", map(piece_row, stored))
+                c.executemany(PUT_PIECE, map(piece_row, stored))
                 count_missing(c, version)
                 note_store(c, version, now)
             c.executemany(

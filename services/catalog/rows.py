@@ -20,6 +20,11 @@ PAGE = 1000
 ITEM = "id, alias, path, path_id, kind, created, children"
 VERSION = "id, item, name, created, state, kind, size, k, m, missing, manifest, pack"
 PIECE = "version, number, node_id, idurl, size, state"
+#: A piece, or who holds it now. Not `INSERT OR REPLACE`: no trigger would hear of the row that goes.
+PUT_PIECE = (
+    f"INSERT INTO pieces ({PIECE}) VALUES (?,?,?,?,?,?) ON CONFLICT (version, number) DO UPDATE"
+    " SET node_id = excluded.node_id, idurl = excluded.idurl, size = excluded.size, state = excluded.state"
+)
 TASK = "id, kind, item, version, local_path, temporary, created"
 
 

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from bitdust_node.errors import Corrupt
 from bitdust_node.pieces.manifest import Manifest
+from services.catalog import sums
 
 MIGRATIONS = (
     """
@@ -179,6 +180,7 @@ MIGRATIONS = (
     DROP INDEX versions_missing;
     CREATE INDEX versions_endangered ON versions (spare, id) WHERE missing > 0 AND state = 'ready';
     """,
+    sums.MIGRATION,
 )
 
 #: What is known of a piece: `sent` names who gets it, `stored` that he acknowledged it, `leaving` that he has it but is

@@ -98,7 +98,7 @@ class Partings:
         row = (node_id, idurl, replaced, self._clock.seconds())
         await self._db.run(lambda c: c.execute("INSERT OR REPLACE INTO partings VALUES (?,?,?,?)", row))
         if replaced:
-            await self._leave(node_id)
+            await self._turns[node_id].run(self._left_behind, node_id)
 
     async def undo(self, node_id: NodeId) -> None:
         """
@@ -113,10 +113,16 @@ class Partings:
         for parting in await self._all():
             await self._turns[parting.node_id].run(self._look_at, parting)
 
+    async def _left_behind(self, node_id: NodeId) -> None:
+        # it may have been hired again while this waited for its turn
+        if any(parting.node_id == node_id for parting in await self._all()):
+            await self._leave(node_id)
+
     async def _undo(self, node_id: NodeId) -> None:
-        await self._forget(node_id)
+        # forgotten at the end: a node that is stopped in between goes on with it when it starts
         for catalog in self._catalogs():
             await catalog.departures.stay(node_id)
+        await self._forget(node_id)
 
     async def _look_at(self, parting: Parting) -> None:
         if parting not in await self._all():

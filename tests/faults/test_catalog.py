@@ -26,6 +26,7 @@ from tests.clock import Clock
 from tests.faults.disk import Committed, Disk
 from tests.faults.watching import Watch, without_waits
 from tests.services.catalog.test_merging import merged
+from tests.services.catalog.test_sums import counted, sums
 
 #: Power cuts in the midst of each commit, each after another part of it.
 CUTS = 2
@@ -51,6 +52,7 @@ def rows_of(path: Path) -> Rows:
     try:
         assert c.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert c.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert sums(c) == counted(c)
         return all_rows(c)
     finally:
         c.close()
