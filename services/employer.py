@@ -142,9 +142,7 @@ class Employer(Service):
     # actions
 
     def compare(self) -> None:
-        extra = [position for position in self._customer.links if position >= self._customer.wanted.suppliers]
-        for position in extra:
-            self._tasks.spawn("dismiss a supplier", self._customer.dismiss(position))
+        self._dismiss_extra()
         self._feed(Input.MISSING if self._empty() else Input.COMPLETE)
 
     def search(self) -> None:
@@ -173,6 +171,11 @@ class Employer(Service):
         if self._begun and self._machine is not None and not self._machine.finished:
             self._machine.feed(input)
 
+    def _dismiss_extra(self) -> None:
+        for position in list(self._customer.links):
+            if position >= self._customer.wanted.suppliers:
+                self._tasks.spawn("dismiss a supplier", self._customer.dismiss(position))
+
     def _empty(self) -> list[int]:
         return [at for at in range(self._customer.wanted.suppliers) if at not in self._customer.links]
 
@@ -182,6 +185,9 @@ class Employer(Service):
         except BitDustError as error:
             self.log.info("search for suppliers: {error}", error=error)
         finally:
+            if self._begun:
+                # those that were hired after fewer are wanted
+                self._dismiss_extra()
             # the outcome of a search that was given up is nobody's business
             if round == self._round:
                 self._feed(Input.MISSING if self._empty() else Input.COMPLETE)

@@ -112,6 +112,19 @@ class HiringTest(GridCase):
             [one["position"] for one in self.run_now(self.customer.get(Customer).suppliers_list())], [0, 1, 2, 3]
         )
 
+    def test_who_is_hired_after_fewer_are_wanted_is_dismissed(self) -> None:
+        self.until(self.hired)
+        links = self.customer.get(Customer).links
+        self.customer.config.set("services/customer/suppliers-number", "2")
+        self.until(lambda: len(links) == 2)
+        for hundredths in range(20):
+            # the search is under way, perhaps with leases that were granted
+            self.customer.config.set("services/customer/suppliers-number", "4")
+            self.clock.advance(hundredths / 100)
+            self.customer.config.set("services/customer/suppliers-number", "2")
+            self.clock.advance(5)
+            self.assertEqual(sorted(links), [0, 1])
+
     def test_hired_again_while_the_dismissed_are_told(self) -> None:
         self.until(self.hired)
         links = self.customer.get(Customer).links
