@@ -61,7 +61,7 @@ class BackupDb(Service):
     ) -> None:
         #: Where the other catalogs are.
         self.places = places
-        self._list_files, self._catalog, self._running = list_files, catalog, running
+        self._list_files, self._catalog, self._running, self._customer = list_files, catalog, running, customer
         self._place, self._config, self._folder = place, config, folder
         #: Tells suppliers what is deleted.
         self.deletions = Deletions(catalog, customer, motion, router.contacts, clock)
@@ -299,6 +299,7 @@ class BackupDb(Service):
         versions, pieces = await self._catalog.views.of([item.id for item in items])
         progress = {up.backup_id: ("uploading", up.progress) for up in self._running.uploads.values()}
         progress |= {down.backup_id: ("downloading", down.progress) for down in self._running.downloads.values()}
+        reachable = {link.node_id for link in self._customer.connected().values()}
         ups: defaultdict[int, list[Upload]] = defaultdict(list)
         downs: defaultdict[int, list[Download]] = defaultdict(list)
         for upload in self._running.uploads.values() if uploads else ():
@@ -308,7 +309,7 @@ class BackupDb(Service):
         listed, base = [], str(self._restore_folder(None))
         for item in items:
             key_id = f"{item.alias}${self._place.owner_id}"
-            told = describe_item(key_id, self._place.owner_id, item, versions[item.id], pieces, progress)
+            told = describe_item(key_id, self._place.owner_id, item, versions[item.id], pieces, progress, reachable)
             told |= {
                 "idurl": self._place.owner_idurl,
                 "key_alias": item.alias,

@@ -4,7 +4,7 @@ What the API tells of the items of the catalog.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,10 +21,16 @@ def percent(part: int, whole: int) -> str:
 
 
 def describe_version(
-    key_id: str, item: Item, version: Version, pieces: Sequence[Piece], progress: Mapping[str, tuple[str, str]]
+    key_id: str,
+    item: Item,
+    version: Version,
+    pieces: Sequence[Piece],
+    progress: Mapping[str, tuple[str, str]],
+    reachable: Container[str],
 ) -> dict[str, Any]:
     """
-    One version of an item. progress: by backup id, state and percent of the transfer that runs.
+    One version of an item. progress: by backup id, state and percent of the transfer that runs. reachable: node ids of
+    the suppliers that are there now: pieces of the others are stored, but nobody could rely on them.
     """
     backup_id = f"{key_id}:{item.path_id}/{version.name}"
     stored = {piece.number for piece in pieces if piece.state == "stored"}
@@ -38,7 +44,7 @@ def describe_version(
         "size": version.size,
         "state": "ready" if version.state == "ready" else "uploading",
         "delivered": percent(len(stored), version.m),
-        "reliable": percent(len(stored), version.m),
+        "reliable": percent(sum(piece.state == "stored" and piece.node_id in reachable for piece in pieces), version.m),
         "fragments": segments * len(stored),
         "weak_block": 0,
         "max_block": segments - 1,
@@ -57,6 +63,7 @@ def describe_item(
     versions: Sequence[Version],
     pieces: Mapping[bytes, Sequence[Piece]],
     progress: Mapping[str, tuple[str, str]],
+    reachable: Container[str],
 ) -> dict[str, Any]:
     """
     An item as `file_info` and `files_list` show it; uploads and downloads are added by who knows them.
@@ -74,6 +81,7 @@ def describe_item(
         "latest": "" if latest is None else datetime.fromtimestamp(int(latest), UTC).isoformat(" ")[:19],
         "key_id": key_id,
         "versions": [
-            describe_version(key_id, item, version, pieces.get(version.id, ()), progress) for version in versions
+            describe_version(key_id, item, version, pieces.get(version.id, ()), progress, reachable)
+            for version in versions
         ],
     }

@@ -13,7 +13,11 @@ class FileExists(TypedDict):
 
 
 class Version(TypedDict):
-    """One stored version. `delivered` and `reliable` in percent: how much of the worst block is at the suppliers."""
+    """
+    One stored version. `delivered`: how many percent of its pieces suppliers have acknowledged and were not found to
+    lack since; `reliable`: the same without the pieces of suppliers that can not be reached now. All blocks of a
+    version have the same.
+    """
 
     backup_id: str
     label: str

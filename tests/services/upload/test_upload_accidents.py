@@ -12,10 +12,12 @@ from services.backup_db import BackupDb
 from services.backups import Backups
 from services.catalog.deleting import AGAIN_FIRST
 from services.customer import Customer
+from services.models.files import VersionModel
 from services.rebuilding import Rebuilding
 from services.supplying.deposits import Deposit
 from services.transfer import source as source_module
 from tests.services.grid import GridCase, Member
+from tests.services.models.test_models import every
 
 
 def stored_files(member: Member) -> int:
@@ -78,6 +80,25 @@ class UploadAccidents(UploadCase):
             if member not in survivors:
                 member.node.die()
         self.assertEqual(self.download("x").read_bytes(), path.read_bytes())
+
+    def test_what_lies_at_a_dead_supplier_is_not_relied_on(self) -> None:
+        self.run_now(self.begin(self.make_file(), "x"))
+        self.until(lambda: self.info("x")["versions"][0]["reliable"] == "100%")
+        self.suppliers[1].node.die()
+        self.until(lambda: len(self.customer.get(Customer).connected()) == 3)
+
+        def told() -> set[tuple[str, str]]:
+            answer = self.run_now(self.customer.get(BackupDb).files_list(None, None, True, False, False, False))
+            (listed,) = answer.result
+            snapshots = self.run_now(every(self.customer.get(VersionModel)))
+            versions = [*listed["versions"], *self.info("x")["versions"], *(one.data for one in snapshots)]
+            self.assertEqual(len(versions), 3)
+            return {(version["delivered"], version["reliable"]) for version in versions}
+
+        self.assertEqual(told(), {("100%", "75%")})
+        self.run_now(self.suppliers[1].node.start())
+        self.until(lambda: len(self.customer.get(Customer).connected()) == 4)
+        self.assertEqual(told(), {("100%", "100%")})
 
     def test_two_suppliers_dead_waits_then_goes_on(self) -> None:
         for member in self.suppliers[2:]:
