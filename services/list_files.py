@@ -4,7 +4,8 @@ service_list_files: compares what suppliers keep with what the catalog says they
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from twisted.logger import Logger
@@ -17,6 +18,7 @@ from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
 from bitdust_node.wire.storage import PieceItem
 from services.catalog.catalog import Catalog
+from services.catalog.changes import Change
 from services.catalog.place import Place
 from services.catalog.vault import Vault
 from services.customer import Customer
@@ -26,6 +28,8 @@ from services.hiring.link import SupplierLink
 
 #: Pieces on the list of one supplier that the catalog does not know; one who tells of more makes them up.
 UNKNOWN_LIMIT = 10_000_000
+#: Pieces of the catalog that are compared at a time, and those of them that are lost that the log names one by one.
+EXPECTED, LOST_LOGGED = 5000, 20
 #: Seconds between looks for what other devices have told; but what a list takes is at most this part of the time.
 HEAR, HEAR_PART = 60.0, 0.01
 
@@ -132,30 +136,66 @@ class ListFiles(Service):
 
     async def _compare(self, link: SupplierLink) -> None:
         holder = Holder(link.node_id, link.hired.idurl)
-        # asked for before the list: what is stored in between is on the list and not among these
-        expected = await self._catalog.stored_at(link.node_id)
-        objects, there = await self._vault.expected(holder), set[bytes]()
-        unknown = 0
+        found = _Found(await self._vault.expected(holder), set(), 0)
+        after: tuple[bytes, int] | None = (b"", -1)
         try:
-            async for piece in self._listing(holder):
-                if (piece.version, piece.index) in expected:
-                    expected.discard((piece.version, piece.index))
-                elif self._vault.name_of(piece.version) is not None:
-                    there.add(piece.version)
-                else:
-                    unknown += 1
-                if unknown > UNKNOWN_LIMIT:
-                    raise Invalid(f"it lists more than {UNKNOWN_LIMIT} pieces that nobody has sent")
+            while after is not None:
+                after = await self._compare_from(after, holder, found)
         except BitDustError as error:
             self.log.info("{supplier} does not list its files: {error}", supplier=holder.idurl, error=error)
             return
-        await self._vault.listed(holder, there, objects)
-        for version, number in expected:
+        await self._vault.listed(holder, found.there, found.objects)
+        about = {"customer_idurl": self._place.owner_idurl, "unknown": found.unknown}
+        self._events.publish("my-list-files-refreshed", about)
+
+    async def _compare_from(self, after: tuple[bytes, int], holder: Holder, found: _Found) -> tuple[bytes, int] | None:
+        """A page of what the supplier should have; both lists are in order. Answers where the next one begins."""
+        # asked for before the list: what is stored in between is on the list and not among these
+        page = await self._catalog.stored_at(holder.node_id, after, EXPECTED)
+        end = page[-1] if len(page) == EXPECTED else None
+        lost, cursor = set(page), after[0] + after[1].to_bytes(2, "big") if after[0] else b""
+        behind = False
+        while not behind:
+            listed = await self._motion.listing(holder, cursor)
+            for piece in listed:
+                place = (piece.version, piece.index)
+                if end is not None and place > end:
+                    behind = True
+                    break
+                if place in lost:
+                    lost.discard(place)
+                elif self._vault.name_of(piece.version) is not None:
+                    found.there.add(piece.version)
+                else:
+                    found.unknown += 1
+                if found.unknown > UNKNOWN_LIMIT:
+                    raise Invalid(f"it lists more than {UNKNOWN_LIMIT} pieces that nobody has sent")
+            if not listed or listed[-1].cursor <= cursor:
+                break
+            cursor = listed[-1].cursor
+        if lost:
+            await self._note_lost(holder, sorted(lost))
+        return end
+
+    async def _note_lost(self, holder: Holder, lost: Sequence[tuple[bytes, int]]) -> None:
+        for version, number in lost[:LOST_LOGGED]:
             self.log.warn(
                 "{supplier} has lost piece {number} of version {version}",
                 supplier=holder.idurl,
                 number=number,
                 version=version.hex(),
             )
-            await self._catalog.mark_piece(version, number, link.node_id, "lost")
-        self._events.publish("my-list-files-refreshed", {"customer_idurl": self._place.owner_idurl, "unknown": unknown})
+        if len(lost) > LOST_LOGGED:
+            more = len(lost) - LOST_LOGGED
+            self.log.warn("{supplier} has lost {more} pieces besides", supplier=holder.idurl, more=more)
+        await self._catalog.departures.lost(holder.node_id, lost)
+        self._catalog.changes.tell(Change(versions=[version for version, _ in lost]))
+
+
+@dataclass
+class _Found:
+    """objects, there: of the catalog itself, what a supplier should have and has. unknown: pieces nobody knows."""
+
+    objects: set[bytes]
+    there: set[bytes]
+    unknown: int

@@ -5,10 +5,10 @@ What suppliers hold that were dismissed: still good to read from, but to be made
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from bitdust_node.database import Database
-from services.catalog.rows import PAGE
+from services.catalog.rows import PAGE, count_missing
 from services.catalog.schema import PieceState
 
 Change = Callable[[Callable[[sqlite3.Connection], None]], Awaitable[None]]
@@ -43,6 +43,21 @@ class Departures:
         """
         await self._move(node_id, "stored", "lost")
         await self._move(node_id, "leaving", "lost")
+
+    async def lost(self, node_id: str, pieces: Sequence[tuple[bytes, int]]) -> None:
+        """
+        The supplier does not keep these any more: versions and numbers, at most some thousand.
+        """
+
+        def change(c: sqlite3.Connection) -> None:
+            c.executemany(
+                "UPDATE pieces SET state = 'lost' WHERE version = ? AND number = ? AND node_id = ?",
+                [(version, number, node_id) for version, number in pieces],
+            )
+            for version in {version for version, _ in pieces}:
+                count_missing(c, version)
+
+        await self._change(change)
 
     async def one_stored(self, node_id: str, start: bytes) -> tuple[bytes, int] | None:
         """

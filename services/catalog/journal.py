@@ -3,8 +3,6 @@ The operation log of this device: each transaction of the catalog writes down wh
 by the device key and told to the suppliers, and what other devices have told is merged.
 """
 
-# ruff: noqa: S608 - only constants are put into queries; values are always bound
-
 from __future__ import annotations
 
 import sqlite3
@@ -15,10 +13,11 @@ from bitdust_node.clock import Clock
 from bitdust_node.database import Database
 from bitdust_node.errors import Corrupt
 from services.catalog.batches import Batch, Covered, Read
-from services.catalog.merging import apply, state, stored
+from services.catalog.merging import apply, stored
 from services.catalog.moving import note_move
 from services.catalog.operations import DROP_LIMIT, Drop, Move, Numbers, Operation, Put, Remove, Stamp, pack, unpack
 from services.catalog.remembering import forget, note_dropped, note_removal
+from services.catalog.retelling import NOT_YET, begin, go_on, going
 
 #: Bytes of operations that make one batch.
 BATCH_BYTES = 512 * 1024
@@ -68,15 +67,15 @@ class Journal:
 
     async def begin(self) -> None:
         """
-        What is long gone is forgotten, and a catalog that is older than its log is written down as a whole.
+        What is long gone is forgotten, and a catalog that is older than its log will be told as a whole.
         """
         now = self._clock.seconds()
 
         def change(c: sqlite3.Connection) -> None:
             forget(c, now)
             old = "SELECT 1 FROM items WHERE clock = 0 UNION SELECT 1 FROM versions WHERE clock = 0 AND state = 'ready'"
-            if c.execute(f"{old} LIMIT 1").fetchone() is not None:
-                _write_state(c, now)
+            if c.execute(f"{old} LIMIT 1").fetchone() is not None and not going(c):
+                begin(c, _tick(c, now))
 
         await self._database.run(change)
 
@@ -109,15 +108,15 @@ class Journal:
 
     async def compact(self) -> None:
         """
-        Begin a new log that says all that was said so far, by whomever.
+        Begin a new log that says all that was said so far, by whomever; it is written as `pending` comes to it.
         """
         now = self._clock.seconds()
 
         def change(c: sqlite3.Connection) -> None:
             _renew(c)
             forget(c, now)
-            last = _write_state(c, now)
-            c.execute("INSERT OR REPLACE INTO covered SELECT log, number, digest, ? FROM logs", (last,))
+            begin(c, _tick(c, now))
+            c.execute("INSERT OR REPLACE INTO covered SELECT log, number, digest, ? FROM logs", (NOT_YET,))
 
         await self._database.run(change)
 
@@ -129,8 +128,11 @@ class Journal:
 
     async def pending(self) -> Pending | None:
         """
-        The operations that nobody was told yet, as far as they fit one batch.
+        The operations that nobody was told yet, as far as they fit one batch. Of a catalog that is told again, some
+        pages are written first.
         """
+        while await self._database.read(_lacks):
+            await self._database.run(_go_on)
 
         def look(c: sqlite3.Connection) -> Pending | None:
             bodies: list[bytes] = []
@@ -284,15 +286,17 @@ def _write(c: sqlite3.Connection, operation: Operation) -> int:
     return int(c.execute("INSERT INTO operations (body) VALUES (?)", (pack(operation),)).lastrowid or 0)
 
 
-def _write_state(c: sqlite3.Connection, now: float) -> int:
-    """Write down the whole catalog; the number of the last operation."""
-    stamp = _tick(c, now)
-    last = 0
-    for operation in state(c, stamp):
-        last = _write(c, operation)
-    for table in ("items", "versions"):
-        c.execute(f"UPDATE {table} SET clock = ?, log = ? WHERE clock = 0", (stamp.clock, stamp.log))
-    return last
+def _lacks(c: sqlite3.Connection) -> bool:
+    """True if there is more to be told again before the next batch. It never takes all that is written, so that one
+    more follows: the one that names the logs which are covered."""
+    query = "SELECT coalesce(sum(length(body)), 0) FROM operations"
+    return going(c) and c.execute(query).fetchone()[0] <= BATCH_BYTES
+
+
+def _go_on(c: sqlite3.Connection) -> None:
+    # somebody else may have come first
+    if _lacks(c):
+        go_on(c, lambda operation: _write(c, operation))
 
 
 def _renew(c: sqlite3.Connection) -> None:

@@ -11,15 +11,14 @@ version is where the newest of its moves has brought it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 
-from services.catalog.moving import move, moved, moves
+from services.catalog.moving import move, moved
 from services.catalog.operations import Drop, Held, Listed, Move, Numbers, Operation, Pack, Put, Remove, Stamp, Store
 from services.catalog.pack_rows import add_entries, entries_in, let_go, packs_item, place
-from services.catalog.remembering import day_of, drops, note_dropped, note_removal, removed
+from services.catalog.remembering import day_of, note_dropped, note_removal, removed
 from services.catalog.rows import PUT_PIECE, bury, count_missing
 from services.catalog.schema import Place
-from services.catalog.tree import IMPLIED, ensure, give_name, note_id, note_number, numbers, settle
+from services.catalog.tree import IMPLIED, ensure, give_name, note_id, note_number, settle
 
 
 def apply(c: sqlite3.Connection, operation: Operation, now: float) -> None:
@@ -155,26 +154,6 @@ def _drop(c: sqlite3.Connection, drop: Drop, now: float) -> None:
         if row is not None and row[1] != "pack":
             settle(c, int(row[0]))
         place(c, inside)
-
-
-def state(c: sqlite3.Connection, stamp: Stamp) -> Iterator[Operation]:
-    """
-    The whole catalog as operations. stamp: for what is older than stamps are.
-    """
-    rows = c.execute(
-        "SELECT alias, path, path_id, coalesce(said, kind), created, clock, log FROM items WHERE clock >= 0"
-    )
-    for alias, path, path_id, kind, created, clock, log in rows.fetchall():
-        yield Put(Stamp(clock, bytes(log)) if clock else stamp, alias, path, path_id, kind, created)
-    for version, clock, log in c.execute("SELECT id, clock, log FROM versions WHERE state = 'ready'").fetchall():
-        found = stored(c, bytes(version), Stamp(clock, bytes(log)) if clock else stamp)
-        if found is not None:
-            yield found
-    yield from moves(c)
-    for alias, path, clock, log in c.execute("SELECT alias, path, clock, log FROM removals").fetchall():
-        yield Remove(Stamp(clock, bytes(log)), alias, path)
-    yield from drops(c)
-    yield from numbers(c)
 
 
 def stored(c: sqlite3.Connection, version: bytes, stamp: Stamp) -> Store | Pack | None:

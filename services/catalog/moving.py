@@ -8,10 +8,8 @@ moves of versions that nobody has told of yet wait for them, so any order of the
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from itertools import groupby
 
-from services.catalog.operations import DROP_LIMIT, Move, Stamp
+from services.catalog.operations import Move, Stamp
 from services.catalog.tree import ensure, give_name, settle
 
 Where = tuple[str, str, str]
@@ -54,18 +52,6 @@ def forget_moves(c: sqlite3.Connection, version: bytes) -> None:
     A version was dropped: it is nowhere any more.
     """
     c.execute("DELETE FROM moves WHERE version = ?", (version,))
-
-
-def moves(c: sqlite3.Connection) -> Iterator[Move]:
-    """
-    All moves that count, as operations.
-    """
-    rows = c.execute("SELECT alias, path, path_id, clock, log, version FROM moves ORDER BY alias, path, clock, log")
-    for (alias, path, path_id, clock, log), group in groupby(rows.fetchall(), lambda row: row[:5]):
-        versions = [bytes(row[5]) for row in group]
-        for start in range(0, len(versions), DROP_LIMIT):
-            part = versions[start : start + DROP_LIMIT]
-            yield Move(Stamp(clock, bytes(log)), alias, path, path_id, part)
 
 
 def _bring(c: sqlite3.Connection, version: bytes) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from bitdust_node.database import Database
 from services.catalog import sums
 from services.catalog.names import is_path_id
+from services.catalog.retelling import going
 from services.catalog.rows import ITEM, PAGE, PIECE, VERSION, item_at, marks, one, parts
 from services.catalog.schema import Endangered, Item, Piece, Version
 
@@ -112,13 +113,18 @@ class Questions:
 
         return await self._database.read(look)
 
-    async def stored_at(self, node_id: str) -> set[tuple[bytes, int]]:
+    async def stored_at(
+        self, node_id: str, after: tuple[bytes, int] = (b"", -1), limit: int = PAGE
+    ) -> list[tuple[bytes, int]]:
         """
-        Version and number of all pieces that a node has acknowledged.
+        Version and number of pieces that a node has acknowledged, in this order, behind `after`.
         """
-        query = "SELECT version, number FROM pieces WHERE node_id = ? AND state = 'stored'"
+        query = (
+            "SELECT version, number FROM pieces WHERE node_id = ? AND state = 'stored' AND (version, number) > (?, ?)"
+            " ORDER BY version, number LIMIT ?"
+        )
         return await self._database.read(
-            lambda c: {(bytes(row[0]), int(row[1])) for row in c.execute(query, (node_id,))}
+            lambda c: [(bytes(row[0]), int(row[1])) for row in c.execute(query, (node_id, *after, limit))]
         )
 
     async def endangered(
@@ -179,7 +185,7 @@ class Questions:
         """
 
         def look(c: sqlite3.Connection) -> bool:
-            if c.execute("SELECT number FROM journal").fetchone()[0] <= batches:
+            if c.execute("SELECT number FROM journal").fetchone()[0] <= batches or going(c):
                 return False
             (size,) = c.execute("SELECT coalesce(sum(length(data)), 0) FROM sealed").fetchone()
             (items,) = c.execute("SELECT count(*) FROM items").fetchone()

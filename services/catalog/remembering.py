@@ -10,11 +10,10 @@ deleted meanwhile. Nothing else can be forgotten safely, and nothing is lost by 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from collections.abc import Iterable
 
 from services.catalog.moving import forget_moves
-from services.catalog.operations import DROP_LIMIT, Drop, Stamp
+from services.catalog.operations import Stamp
 
 #: Days for which deletions are remembered.
 KEEP_DAYS = 365
@@ -68,17 +67,6 @@ def note_dropped(c: sqlite3.Connection, versions: Iterable[bytes], day: int = 0)
     for version in versions:
         c.execute("INSERT OR IGNORE INTO dropped (version, day) VALUES (?, ?)", (version, day))
         forget_moves(c, version)
-
-
-def drops(c: sqlite3.Connection) -> Iterator[Drop]:
-    """
-    All versions that must not come back, as operations.
-    """
-    rows = c.execute("SELECT day, version FROM dropped ORDER BY day, version").fetchall()
-    for day, group in groupby(rows, lambda row: int(row[0])):
-        versions = [bytes(row[1]) for row in group]
-        for start in range(0, len(versions), DROP_LIMIT):
-            yield Drop(versions[start : start + DROP_LIMIT], day)
 
 
 def forget(c: sqlite3.Connection, now: float) -> None:

@@ -2,8 +2,6 @@
 Pieces that are being made anew: who is about to get them, and what came of it.
 """
 
-
-
 from __future__ import annotations
 
 import sqlite3

@@ -181,6 +181,17 @@ MIGRATIONS = (
     CREATE INDEX versions_endangered ON versions (spare, id) WHERE missing > 0 AND state = 'ready';
     """,
     sums.MIGRATION,
+    # at most one row. part, after: of a catalog that is told again, what is to be told next. clock, log: the stamp of
+    # what is older than stamps are. last: number of the last operation.
+    """
+    CREATE TABLE retelling (
+        part INTEGER NOT NULL,
+        after BLOB NOT NULL,
+        clock INTEGER NOT NULL,
+        log BLOB NOT NULL,
+        last INTEGER NOT NULL
+    );
+    """,
 )
 
 #: What is known of a piece: `sent` names who gets it, `stored` that he acknowledged it, `leaving` that he has it but is

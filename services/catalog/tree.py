@@ -6,10 +6,8 @@ when nothing says any more that they are there. Functions of an open connection.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 
 from services.catalog.names import is_path_id, version_name
-from services.catalog.operations import NUMBERS_LIMIT, Numbers
 from services.catalog.rows import insert, item_at
 from services.catalog.schema import Item
 
@@ -68,19 +66,6 @@ def note_id(c: sqlite3.Connection, alias: str, path_id: str) -> None:
     if is_path_id(path_id):
         parent, _, number = path_id.rpartition("/")
         note_number(c, alias, parent, int(number) + 1)
-
-
-def numbers(c: sqlite3.Connection) -> Iterator[Numbers]:
-    """
-    The numbers that were given, as operations.
-    """
-    rows: dict[str, list[tuple[str, int]]] = {}
-    for parent, following in c.execute("SELECT parent, next FROM numbers ORDER BY parent"):
-        alias, _, path_id = parent.partition(":")
-        rows.setdefault(alias, []).append((path_id, following))
-    for alias, found in rows.items():
-        for start in range(0, len(found), NUMBERS_LIMIT):
-            yield Numbers(alias, found[start : start + NUMBERS_LIMIT])
 
 
 def give_name(c: sqlite3.Connection, item: int, version: bytes, name: str, created: float) -> None:

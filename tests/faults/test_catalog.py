@@ -20,6 +20,7 @@ from bitdust_node.threads import InlineWorkers
 from bitdust_node.waiting import started
 from services.catalog.batches import Batch, Read
 from services.catalog.catalog import Catalog
+from services.catalog.journal import _go_on
 from services.catalog.operations import Drop, Operation, Put, Remove, Stamp, Store, pack, unpack
 from services.catalog.schema import Piece
 from tests.clock import Clock
@@ -118,6 +119,10 @@ class CatalogFaults(TestCase):
 
         self.do(go)
 
+    async def go_on(self) -> None:
+        """The next page of a catalog that is told again."""
+        await self.catalog._database.run(_go_on)
+
     def tell(self) -> None:
         """A batch is signed, and kept for the suppliers."""
 
@@ -180,6 +185,11 @@ class CatalogFaults(TestCase):
         self.tell()
         self.merge(2, digest, Remove(stamps[3], "master", "e"), Drop([version_of(3), version_of(7)]))
         self.do(self.catalog.journal.compact)
+        self.do(self.go_on)
+        self.do(self.go_on)
+        self.create("meanwhile")
+        for _ in range(4):
+            self.do(self.go_on)
         self.tell()
         self.run_it(self.catalog.close())
         watch.end()

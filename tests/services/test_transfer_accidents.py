@@ -88,6 +88,38 @@ class Liars(UploadCase):
         self.assertEqual(self.info("x")["versions"][0]["delivered"], "75%")
         self.until(lambda: self.info("x")["versions"][0]["delivered"] == "100%", seconds=IDLE + 10, step=1)
 
+    def test_long_lists_are_compared_page_by_page(self) -> None:
+        self.patch(list_files, "EXPECTED", 2)
+        self.patch(list_files, "LOST_LOGGED", 1)
+        for number in range(7):
+            self.run_now(self.begin(self.make_file(100_000 + number), f"f{number}"))
+        catalog, member = self.customer.catalog, self.suppliers[1]
+        kept = self.run_now(catalog.stored_at(member.node.node_id))
+        self.assertEqual(len(kept), 7)
+        self.assertEqual(self.run_now(catalog.stored_at(member.node.node_id, kept[2], 3)), kept[3:6])
+        gone = {version for version, _ in (kept[0], *kept[3:6])}
+        ledger = member.services[0].keeping.ledger
+        router = self.suppliers[1].node.router
+        lengths: list[int] = []
+
+        async def short(customer: Any, question: Any) -> PieceListAnswer:
+            page = await ledger.pieces(customer, question.after, 3)
+            lengths.append(len(page))
+            return PieceListAnswer([piece for piece in page if piece.version not in gone])
+
+        router.withdraw(PIECE_LIST)
+        router.serve(PIECE_LIST, short)
+        self.run_now(self.customer.get(Rebuilding).stop())
+        self.customer.get(ListFiles).refresh()
+        self.clock.advance(5)
+        self.assertEqual(self.run_now(catalog.stored_at(member.node.node_id)), [kept[1], kept[2], kept[6]])
+        self.assertEqual(len(self.run_now(catalog.endangered())), 4)
+        for other in (0, 2, 3):
+            self.assertEqual(len(self.run_now(catalog.stored_at(self.suppliers[other].node.node_id))), 7)
+        told = self.customer.events("my-list-files-refreshed")[-1].data
+        assert told is not None
+        self.assertEqual(told["unknown"], 0)
+
     def test_a_list_without_end(self) -> None:
         self.patch(list_files, "UNKNOWN_LIMIT", 5)
         path = self.make_file(1000)

@@ -108,7 +108,8 @@ class CatalogTest(TestCase):
         self.assertEqual(await catalog.endangered(), [])
         # who should have got it hears that he may forget it
         self.assertEqual([one.node_id for one in await catalog.errands.tombstones()], ["node3"])
-        self.assertEqual(await catalog.stored_at("node9"), {(VERSION, 3)})
+        self.assertEqual(await catalog.stored_at("node9"), [(VERSION, 3)])
+        self.assertEqual(await catalog.stored_at("node9", (VERSION, 3)), [])
         self.assertEqual((await catalog.stored_bytes())["node0"], 58)
         await catalog.mark_piece(VERSION, 0, "somebody else", "lost")
         self.assertEqual(await catalog.endangered(), [])

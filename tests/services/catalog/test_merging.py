@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust_node.database import run_script
-from services.catalog.merging import apply, state
+from services.catalog.merging import apply
 from services.catalog.operations import Drop, Held, Operation, Put, Remove, Stamp, Store, pack, unpack
+from services.catalog.retelling import state
 from services.catalog.schema import MIGRATIONS
 
 LOGS = (b"log-a", b"log-b", b"log-c")

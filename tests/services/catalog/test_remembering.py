@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from services.catalog.merging import apply, state
+from services.catalog.merging import apply
 from services.catalog.operations import Drop, Remove, Stamp, pack, unpack
 from services.catalog.remembering import KEEP_DAYS, forget
+from services.catalog.retelling import state
 from tests.services.catalog.test_merging import LOGS, merged
 from tests.services.catalog.test_renaming import Device
 

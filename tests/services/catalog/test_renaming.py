@@ -15,8 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from bitdust_node.errors import BitDustError, Conflict, Invalid
 from services.catalog.editing import SCOPE, below, delete_item, make_item, rename_item
 from services.catalog.journal import note_drops, note_store
-from services.catalog.merging import apply, state
+from services.catalog.merging import apply
 from services.catalog.operations import Drop, Numbers, Operation, Stamp, unpack
+from services.catalog.retelling import state
 from services.catalog.rows import item_at
 from tests.services.catalog.test_merging import LOGS, PATHS, empty, merged, tree
 

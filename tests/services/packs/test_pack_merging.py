@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust_node.database import run_script
-from services.catalog.merging import apply, state
+from services.catalog.merging import apply
 from services.catalog.operations import Drop, Held, Listed, Operation, Pack, Stamp, Store, unpack
 from services.catalog.operations import pack as encode
+from services.catalog.retelling import state
 from services.catalog.schema import MIGRATIONS
 
 ENTRIES = [bytes([0xE0 + at]) * 16 for at in range(5)]
