@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from tests.bench import faces, failures, small, upkeep
+from tests.bench import catalog, faces, failures, small, upkeep
 from tests.bench.client import Peer, peers, wait_for
 from tests.bench.job import Cost, Job
 from tests.bench.primitives import Primitives, measure
@@ -22,6 +22,8 @@ SCHEMES = {2: (1, 2), 4: (2, 4), 7: (4, 7), 13: (9, 13)}
 CORES = os.cpu_count() or 1
 #: The number of suppliers with which idleness and answers are measured too.
 FULL = 4
+#: Files of the catalog that is measured; `python -m tests.bench.catalog` takes a million.
+FILES = 100_000
 #: Seconds for which a node is left alone to see what it does then.
 IDLE = 30
 
@@ -47,6 +49,8 @@ def main() -> int:
     small.main(numbers)
     print("\n### Upkeep\n")
     upkeep.main()
+    print("\n### Catalog\n")
+    catalog.main(FILES)
     print("\n### Calls of the API\n")
     faces.main()
     return 0
