@@ -3,9 +3,15 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+from bitdust_node.config.config import Config
 from bitdust_node.pieces.layout import Layout
+from bitdust_node.process import Process
+from bitdust_node.router.bandwidth import Bandwidth
 from bitdust_node.waiting import started
+from services.backup_db import BackupDb
+from services.backups import Backups
 from services.data_motion import DataMotion
+from services.gateway import Gateway
 from services.restores import Restores
 from services.transfer.checkpoint import PAGE, STRIDE, Checkpoints, Samples
 from services.transfer.download import Download
@@ -103,6 +109,31 @@ class ResumeTest(GridCase):
             self.assertGreater(piece["seconds_left"], 0)
             self.assertEqual(piece["progress"], f"{100 * piece['bytes_current'] / piece['bytes_total']:.1f}%")
         self.run_now(done)
+
+    def test_speed_and_time_left_of_an_upload(self) -> None:
+        backups, gateway = self.customer.get(Backups), self.gateway()
+        self.run_now(self.customer.get(BackupDb).file_create("y"))
+        done = started(backups.file_upload_start(str(self.tmp / "source"), "y", wait_result=True))
+        for _ in range(6):
+            self.run_now(gateway.streams_list())
+            for _ in range(10):
+                self.clock.advance(0.05)
+        (upload,) = self.run_now(backups.files_uploads())["running"]
+        self.assertGreater(upload["bytes_per_second"], 1_000_000)
+        left = (SIZE - upload["bytes_processed"]) / upload["bytes_per_second"]
+        self.assertApproximates(upload["seconds_left"], left, 0.1)
+        streams = [one for one in self.run_now(gateway.streams_list()) if one["type"] == "out"]
+        self.assertEqual(len(streams), 4)
+        for stream in streams:
+            self.assertGreater(stream["bytes_per_second"], 500_000)
+            left = (stream["bytes_total"] - stream["bytes_current"]) / stream["bytes_per_second"]
+            self.assertApproximates(stream["seconds_left"], left, 0.1)
+        self.run_now(done)
+
+    def gateway(self) -> Gateway:
+        node, config = self.customer.node, Config(None)
+        process, bandwidth = Process(1, 0.0, lambda: None, lambda: None), Bandwidth(config, node.clock)
+        return Gateway(node.router, node.me, node.resolver, process, bandwidth, config, node.events, node.clock)
 
     async def begun(self) -> Download:
         await self.customer.get(Restores).file_download_start("x", str(self.tmp / "out"))

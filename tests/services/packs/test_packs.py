@@ -175,6 +175,10 @@ class NoRoomTest(PacksCase):
 class RepackingTest(PacksCase):
     spare = 3
 
+    def used(self) -> int:
+        """What `space_consumed` tells."""
+        return int(self.run_now(self.customer.get(Customer).space_consumed())["used"])
+
     def rewritten(self, old: bytes) -> bool:
         return old not in self.packs() and len(self.packs()) >= 1
 
@@ -183,6 +187,7 @@ class RepackingTest(PacksCase):
         self.store(contents)
         pack = self.version("small/005").pack
         assert pack is not None
+        before = self.used()
         for at in range(20):
             if at not in (5, 6):
                 self.run_now(self.customer.get(BackupDb).file_delete(f"small/{at:03}"))
@@ -191,6 +196,10 @@ class RepackingTest(PacksCase):
         for remote in ("small/005", "small/006"):
             self.assertEqual(self.download(remote).read_bytes(), contents[remote])
         self.assertLess(self.run_now(self.customer.catalog.totals(True))["backups_size"], 20_000)
+        self.assertLess(self.used(), before // 4)
+        for remote in ("small/005", "small/006"):
+            self.run_now(self.customer.get(BackupDb).file_delete(remote))
+        self.until(lambda: self.used() == 0, 200, 1.0)
 
     def test_not_while_a_supplier_is_away(self) -> None:
         self.store(many(20))

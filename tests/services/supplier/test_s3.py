@@ -16,10 +16,10 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from bitdust_node.config.config import Config
 from bitdust_node.errors import Full, Invalid, NotFound, Unavailable
-from bitdust_node.pieces.hashtree import leaves_of
+from bitdust_node.pieces.hashtree import HASH_BYTES, check_path, leaves_of, path_length
 from bitdust_node.pieces.layout import PIECE_BLOCK
 from bitdust_node.pieces.object_file import object_name
-from bitdust_node.wire.storage import PIECE_DELETE, PieceDelete, PieceGet
+from bitdust_node.wire.storage import PIECE_AUDIT, PIECE_DELETE, PieceAudit, PieceDelete, PieceGet
 from services.supplying import s3
 from services.supplying.keeping import AGAIN
 from services.supplying.moved import Moved
@@ -335,13 +335,50 @@ class Supplying(TestCase):
         grid.clock.pump(10)
         self.assertEqual(grid.run(grid.get(PieceGet(made.version, 0)))[1], made.pieces[0])
 
-    def test_reading_and_audits(self) -> None:
+    def test_reading(self) -> None:
         grid, made = self.grid, self.made
         grid.run(grid.store_piece(made))
         self.break_down()
         grid.fails(Unavailable, grid.get(PieceGet(made.version, 0)))
         self.well()
         self.assertEqual(grid.run(grid.get(PieceGet(made.version, 0)))[1], made.pieces[0])
+
+    def test_it_stops_in_the_middle_of_reading(self) -> None:
+        grid, made = self.grid, make_version(self.grid.key(), 12_000_000, seed=3)
+        grid.run(grid.store_piece(made))
+        asked = itertools.count()
+        # footer and first part come
+        self.proxy.fault = Fault("hang up", lambda verb, path: verb == "GET" and next(asked) >= 2, 1000)
+        grid.fails(Unavailable, grid.get(PieceGet(made.version, 0)))
+        self.assertGreater(next(asked), 3)
+        self.assertEqual(len(grid.keeping.transfers), 0)
+        self.well()
+        self.assertEqual(*self.objects())
+        self.assertEqual(grid.run(grid.get(PieceGet(made.version, 0)))[1], made.pieces[0])
+
+    def test_audits(self) -> None:
+        grid, made = self.grid, self.made
+        grid.run(grid.store_piece(made))
+        question = PieceAudit(made.version, 0, [1])
+
+        async def proof() -> bytes:
+            stream = await grid.nodes[1].router.open_stream(grid.supplier, PIECE_AUDIT, question)
+            stream.finish()
+            came = bytearray()
+            while data := await stream.read():
+                came += data
+            return bytes(came)
+
+        for kind in ("refuse", "hang up"):
+            self.break_down("GET", kind)
+            # the store does not answer: that does not mean that the piece is bad
+            grid.fails(Unavailable, proof())
+            self.assertEqual(len(grid.booked()), 1)
+        self.well()
+        came, leaves = grid.run(proof()), leaves_of(made.pieces[0], PIECE_BLOCK)
+        hashes = HASH_BYTES * path_length(1, len(leaves))
+        beside = [came[at : at + HASH_BYTES] for at in range(0, hashes, HASH_BYTES)]
+        check_path(came[hashes:], 1, len(leaves), beside, made.manifest.roots[0])
 
     def test_deleted_while_the_store_is_away(self) -> None:
         grid, made = self.grid, self.made

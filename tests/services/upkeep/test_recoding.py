@@ -73,6 +73,34 @@ class RecodingTest(GridCase):
             member.node.die()
         self.all_come_back("with three gone")
 
+    def test_holders_die_while_it_runs(self) -> None:
+        catalog = self.customer.catalog
+        versions = [version.id for version in self.versions()]
+        held = self.run_now(catalog.pieces(versions))
+        old = sorted({piece.node_id for pieces in held.values() for piece in pieces})
+        self.set_number(7)
+        add, died = catalog.add_version, []
+
+        async def die_first(*arguments: Any, **named: Any) -> Version:
+            # what is made for the new number has begun
+            for node_id in old[len(died) : 2]:
+                died.append(node_id)
+                self.member_of(node_id).node.die()
+            return await add(*arguments, **named)
+
+        catalog.add_version = die_first  # type: ignore[method-assign]
+        self.until(lambda: len(died) == 2, seconds=400, step=0.5)
+        for minute in range(5):
+            self.all_come_back(f"with two gone, {minute}")
+            self.clock.advance(60)
+        # nothing of the old code was given up, as the new one has too few suppliers
+        self.assertEqual(self.schemes(), {4})
+        for node_id in died:
+            self.run_now(self.member_of(node_id).node.start())
+        self.until(lambda: len(self.customer.get(Customer).connected()) == 7, seconds=400)
+        self.until(lambda: self.schemes() == {7}, seconds=4000, step=1)
+        self.all_come_back("in the end")
+
     def test_fewer(self) -> None:
         self.set_number(2)
         self.all_come_back("meanwhile")

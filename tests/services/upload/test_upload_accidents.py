@@ -36,6 +36,10 @@ class UploadCase(GridCase):
         self.run_now(self.customer.get(BackupDb).file_create(remote, exist_ok=True))
         return started(self.customer.get(Backups).file_upload_start(str(path), remote, wait_result=True, **options))
 
+    def used(self) -> int:
+        """What `space_consumed` tells."""
+        return int(self.run_now(self.customer.get(Customer).space_consumed())["used"])
+
     def info(self, remote: str) -> dict[str, Any]:
         return self.run_now(self.customer.get(BackupDb).file_info(remote))
 
@@ -199,7 +203,10 @@ class UploadAccidents(UploadCase):
         away = self.suppliers[0]
         away.node.die()
         self.until(lambda: len(self.customer.get(Customer).connected()) == 3)
+        self.assertGreater(self.used(), 4 * 1_500_000)
         self.run_now(self.customer.get(BackupDb).file_delete("x"))
+        # at once, before anybody has heard of it
+        self.assertEqual(self.used(), 0)
         self.until(lambda: all(stored_files(member) == 0 for member in self.suppliers[1:]))
         self.assertEqual(stored_files(away), 1)
         self.run_now(away.node.start())
@@ -234,6 +241,31 @@ class UploadAccidents(UploadCase):
         self.run_now(away.services[0].start())
         self.until(lambda: self.run_now(self.customer.catalog.errands.tombstones()) == [], seconds=AGAIN_FIRST)
         self.assertEqual(stored_files(away), 0)
+
+    def keep(self, copies: int, uploads: int) -> list[bytes]:
+        """Upload so many versions, and read back those that are kept, newest first."""
+        self.customer.config.set("services/backups/max-copies", str(copies))
+        path, texts = self.tmp / "file", [bytes([number]) * 600_000 for number in range(uploads)]
+        for text in texts:
+            path.write_bytes(text)
+            self.run_now(self.begin(path, "x"))
+            self.clock.advance(2)
+        names = [version["backup_id"].rpartition("/")[2] for version in self.info("x")["versions"]]
+        self.until(lambda: all(stored_files(member) == len(names) for member in self.suppliers))
+        kept = [self.download(f"x#{name}", f"{copies} {name}").read_bytes() for name in names]
+        self.assertEqual(kept, texts[::-1][: len(kept)])
+        # what is pruned frees its space
+        self.assertTrue(len(kept) * 4 * 300_000 <= self.used() < (len(kept) + 1) * 4 * 300_000)
+        return kept
+
+    def test_one_version_is_kept(self) -> None:
+        self.assertEqual(len(self.keep(1, 3)), 1)
+
+    def test_three_versions_are_kept(self) -> None:
+        self.assertEqual(len(self.keep(3, 5)), 3)
+
+    def test_all_versions_are_kept_if_the_option_is_0(self) -> None:
+        self.assertEqual(len(self.keep(0, 5)), 5)
 
     def test_only_the_newest_versions_are_kept(self) -> None:
         # large enough to be files of their own at the suppliers
