@@ -307,21 +307,18 @@ class BackupDb(Service):
         for download in self._running.downloads.values() if downloads else ():
             downs[download.item.id].append(download)
         listed, base = [], str(self._restore_folder(None))
+        owner, idurl = self._place.owner_id, self._place.owner_idurl
         for item in items:
-            key_id = f"{item.alias}${self._place.owner_id}"
-            told = describe_item(key_id, self._place.owner_id, item, versions[item.id], pieces, progress, reachable)
-            told |= {
-                "idurl": self._place.owner_idurl,
-                "key_alias": item.alias,
-                "childs": item.children > 0,
-                "local_path": f"{base}/{item.path}",
-                "local_size": -1,
-                "uploads": {"running": [], "pending": []},
-                "downloads": [],
-            }
+            told = describe_item(f"{item.alias}${owner}", owner, item, versions[item.id], pieces, progress, reachable)
+            running: dict[str, list[Any]] = {"running": [], "pending": []}
             for upload in ups.get(item.id, ()):
-                told["uploads"]["pending" if upload.pending else "running"].append(upload.describe(nested=True))
-            for download in downs.get(item.id, ()):
-                told["downloads"].append(download.describe(nested=True))
+                running["pending" if upload.pending else "running"].append(upload.describe(nested=True))
+            told["idurl"] = idurl
+            told["key_alias"] = item.alias
+            told["childs"] = item.children > 0
+            told["local_path"] = f"{base}/{item.path}"
+            told["local_size"] = -1
+            told["uploads"] = running
+            told["downloads"] = [download.describe(nested=True) for download in downs.get(item.id, ())]
             listed.append(told)
         return listed

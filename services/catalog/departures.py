@@ -8,8 +8,11 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 
 from bitdust_node.database import Database
-from services.catalog.rows import PAGE, count_missing
+from services.catalog.rows import count_missing
 from services.catalog.schema import PieceState
+
+#: Pieces that one transaction changes: each of them is somewhere else on the disk.
+MOVED = 250
 
 Change = Callable[[Callable[[sqlite3.Connection], None]], Awaitable[None]]
 
@@ -86,7 +89,7 @@ class Departures:
         """A page is a transaction, so that others come in between; whoever is stopped in the midst calls again."""
         query = "SELECT version FROM pieces WHERE node_id = ? AND state = ? ORDER BY version LIMIT ?"
         moved = False
-        while rows := await self._database.read(lambda c: c.execute(query, (node_id, old, PAGE)).fetchall()):
+        while rows := await self._database.read(lambda c: c.execute(query, (node_id, old, MOVED)).fetchall()):
             versions = sorted({bytes(row[0]) for row in rows})
 
             def change(c: sqlite3.Connection, versions: list[bytes] = versions) -> None:

@@ -44,7 +44,7 @@ def main(files: int) -> None:
     """Fill a catalog, then print what it costs to use it."""
     with tempfile.TemporaryDirectory(prefix="bitdust-bench-") as place:
         folder = DataFolder(Path(place))
-        catalog = Catalog(folder, InlineWorkers(), TwistedClock())  # type: ignore[arg-type]
+        catalog = Catalog(folder, InlineWorkers(), TwistedClock())
         now(catalog.open())
         now(catalog.create("master", "first", folder=False))
         before = _timed(lambda at: now(catalog.create("master", f"early/{at}", folder=False)), 200)
@@ -68,7 +68,7 @@ def main(files: int) -> None:
         _row("all that a supplier should have, in pages", _timed(lambda _: _compare(catalog), 1), digits=0)
         _row("write the whole log anew, in batches", _timed(lambda _: _tell(catalog), 1), digits=0)
         leave = _timed(lambda _: now(catalog.departures.leave(f"{3:064x}")), 1)
-        _row("replace a supplier, in transactions of 1,000", leave, digits=0)
+        _row("replace a supplier, in transactions of 250 pieces", leave, digits=0)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"| memory that all of it takes, at most: {memory - empty:.0f} MB | | |")
         print(f"| on the disk: {folder.catalog_db.stat().st_size / 1e6:.0f} MB | | |")

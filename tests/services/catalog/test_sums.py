@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from bitdust_node.database import run_script
+from bitdust_node.errors import Failed
 from bitdust_node.paths import DataFolder
 from bitdust_node.threads import InlineWorkers
+from services.catalog import departures
 from services.catalog.catalog import Catalog
 from services.catalog.merging import apply
 from services.catalog.operations import Listed, Move, Operation, Pack, Stamp, Store
@@ -91,6 +93,40 @@ class SumsOfChanges(TestCase):
     async def check(self, catalog: Catalog) -> None:
         kept, there = await catalog._database.read(lambda c: (sums(c), counted(c)))
         self.assertEqual(kept, there)
+
+    async def test_departures_that_are_broken_off(self) -> None:
+        self.patch(departures, "MOVED", 2)
+        catalog = Catalog(DataFolder(Path(self.mktemp())), InlineWorkers(), Clock())
+        self.addCleanup(self.closing, catalog)
+        await catalog.open()
+        for number in range(7):
+            item, _ = await catalog.create("master", str(number), folder=False)
+            version = bytes([number]) * 16
+            pieces = [Piece(version, at, f"node{at % 2}", "http://s/s.xml", 0, "sent") for at in range(3)]
+            await catalog.add_version(item, version, "file", 1, 3, pieces)
+            await catalog.note_stored(version, 100, b"manifest", 10, range(3))
+        change, left = catalog.departures._change, 2
+
+        async def stops(step: Any) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Failed("the node was stopped")
+            await change(step)
+
+        for go, before, after in ((catalog.departures.leave, 140, 0), (catalog.departures.stay, 0, 140)):
+            self.patch(catalog.departures, "_change", stops)
+            left = 2
+            with self.assertRaises(Failed):
+                await go("node0")
+            used = (await catalog.stored_bytes()).get("node0", 0)
+            self.assertTrue(min(before, after) < used < max(before, after))
+            await self.check(catalog)
+            self.patch(catalog.departures, "_change", change)
+            await go("node0")
+            self.assertEqual((await catalog.stored_bytes()).get("node0", 0), after)
+            self.assertEqual(len(await catalog.endangered()), 0 if after else 7)
+            await self.check(catalog)
 
     async def test_what_the_owner_does(self) -> None:
         catalog = Catalog(DataFolder(Path(self.mktemp())), InlineWorkers(), Clock())
