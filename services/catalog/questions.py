@@ -188,7 +188,7 @@ class Questions:
             if c.execute("SELECT number FROM journal").fetchone()[0] <= batches or going(c):
                 return False
             (size,) = c.execute("SELECT coalesce(sum(length(data)), 0) FROM sealed").fetchone()
-            (items,) = c.execute("SELECT count(*) FROM items").fetchone()
+            (items,) = c.execute("SELECT coalesce(sum(items), 0) FROM sums").fetchone()
             (versions,) = c.execute("SELECT count(*) FROM versions").fetchone()
             return bool(size > 200 * (items + versions) + 65536)
 

@@ -8,8 +8,6 @@ was said when the telling began, and perhaps more. How far it has come is in the
 transaction as its operations: a node that is stopped goes on from there.
 """
 
-# ruff: noqa: S608 - only constants are put into queries; values are always bound
-
 from __future__ import annotations
 
 import sqlite3
@@ -61,8 +59,8 @@ def go_on(c: sqlite3.Connection, write: Callable[[Operation], int]) -> None:
         following = (part, _pack(behind)) if behind is not None else (part + 1, _pack([]))
         c.execute("UPDATE retelling SET part = ?, after = ?, last = ?", (*following, last))
         return
-    for table in ("items", "versions"):
-        c.execute(f"UPDATE {table} SET clock = ?, log = ? WHERE clock = 0", (stamp.clock, stamp.log))
+    for old in ("items SET clock = ?, log = ? WHERE", "versions SET clock = ?, log = ? WHERE state = 'ready' AND"):
+        c.execute(f"UPDATE {old} clock = 0", (stamp.clock, stamp.log))
     c.execute("UPDATE covered SET operation = ? WHERE operation = ?", (last, NOT_YET))
     c.execute("DELETE FROM retelling")
 

@@ -192,6 +192,7 @@ MIGRATIONS = (
         last INTEGER NOT NULL
     );
     """,
+    "CREATE INDEX versions_uploading ON versions (id) WHERE state = 'uploading';",
 )
 
 #: What is known of a piece: `sent` names who gets it, `stored` that he acknowledged it, `leaving` that he has it but is
