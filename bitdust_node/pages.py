@@ -3,6 +3,8 @@ Keep the memory of freed buffers, so that the next buffer of that size does not 
 
 A fresh page must be cleared by the kernel, at about 2 GB/s: as much as hashing it. The buffers of pieces are made and
 freed all the time, and the C library would give them back each time. Called once, at the start of the process.
+
+All threads share one heap: with heaps of their own each worker would keep the memory of its largest batch.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import ctypes
 
 # <malloc.h> of the GNU C library
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _LARGEST_BUFFER = 16 * 1024 * 1024
 _KEPT = 64 * 1024 * 1024
 
@@ -23,4 +25,5 @@ def keep_pages() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return False
-    return bool(mallopt(_MMAP_THRESHOLD, _LARGEST_BUFFER) and mallopt(_TRIM_THRESHOLD, _KEPT))
+    settings = {_ARENA_MAX: 1, _MMAP_THRESHOLD: _LARGEST_BUFFER, _TRIM_THRESHOLD: _KEPT}
+    return all(mallopt(name, value) for name, value in settings.items())

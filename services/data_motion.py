@@ -47,7 +47,7 @@ from services.transfer.speeds import Speeds
 #: Seconds that a supplier has to bring a whole piece to its disk and say so.
 COMMIT_TIME = 120.0
 #: Bytes under way to or from one supplier, and to all of them together.
-WINDOW_LEAST, WINDOW_MOST, WINDOW_ALL = 256 * 1024, 1024 * 1024, 16 * 1024 * 1024
+WINDOW_LEAST, WINDOW_MOST, WINDOW_ALL = 256 * 1024, 2 * 1024 * 1024, 16 * 1024 * 1024
 #: Seconds from one writing of the speeds of suppliers to the next.
 SAVE_EVERY = 60.0
 

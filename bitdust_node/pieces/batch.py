@@ -1,5 +1,5 @@
 """
-The hot path: about a megabyte of plaintext to the pieces of several segments, and back. Runs in worker threads.
+The hot path: some megabytes of plaintext to the pieces of several segments, and back. Runs in worker threads.
 
 What it costs is AES-GCM, zfec and SHA-256. On the way out nothing is copied: the blocks of a piece stay where they
 were made, in the ciphertext of their segments, until they are sent. On the way back each chunk that came is copied
@@ -18,18 +18,16 @@ from bitdust_node.pieces.hashtree import leaf
 from bitdust_node.pieces.layout import SEAL_BYTES, Layout
 from bitdust_node.pieces.seal import Sealer
 
-#: Plaintext that is worth one call; `batch_segments` rounds it to whole segments.
-BATCH_BYTES = 1024 * 1024
-#: Blocks of one piece that are worth a write of its stream, unless the batch becomes larger than this.
-RUN, LARGEST_BATCH = 4, 4 * 1024 * 1024
+#: Bytes of all pieces that a batch makes, and blocks of one piece at most. Each write to a supplier wakes a process
+#: there, which costs as much as some hundred KB more would; and all of it is in memory several times.
+BATCH_BYTES, RUN = 5 * 1024 * 1024, 16
 
 
 def batch_segments(layout: Layout) -> int:
     """
-    Segments that make a good batch: about a megabyte and some blocks of each piece, but one segment at least.
+    Segments that make a good batch, which are as many blocks of each piece.
     """
-    segment = layout.segment_bytes
-    return max(1, BATCH_BYTES // segment, min(RUN, LARGEST_BATCH // segment))
+    return max(1, min(RUN, BATCH_BYTES // (layout.m * layout.block)))
 
 
 @dataclass(frozen=True)

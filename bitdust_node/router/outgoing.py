@@ -10,13 +10,11 @@ from typing import Protocol
 
 from bitdust_node.errors import Full
 from bitdust_node.router.bandwidth import Pace
-from bitdust_node.wire.frames import Kind, encode
+from bitdust_node.wire.frames import DATA_LIMIT, Kind, encode
 
-#: Bytes of one stream that are handed to the pipe at once: each write costs a turn of TLS and of the reactor. Half a
-#: MiB is what uploads write at once.
-TURN = 512 * 1024
-#: The same while the bytes of a second are limited.
-SMALL_TURN = 64 * 1024
+#: Bytes of one stream that are handed to the pipe at once, four frames: what TLS makes of them stays in the cache of a
+#: core, and memory for them is kept by each connection.
+TURN = 4 * DATA_LIMIT
 
 
 class Sendable(Protocol):
@@ -118,7 +116,7 @@ class Outgoing:
                 self._pace.wait(self._pump)
                 return False
             # what a slow line has saved up is shared in small portions
-            most = SMALL_TURN
+            most = DATA_LIMIT
         stream = self._ready.popleft()
         if stream.sendable:
             stream.pump(most)

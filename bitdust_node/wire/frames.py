@@ -15,8 +15,8 @@ HEADER = Struct(">IBI")
 
 #: What a packet adds to the encoded question or answer that it carries.
 ENVELOPE = 1024
-#: Bytes of a stream in one DATA frame at most: four blocks of a piece.
-DATA_LIMIT = 256 * 1024
+#: Bytes of a stream in one DATA frame at most: with its header they fill four TLS records.
+DATA_LIMIT = 64 * 1024 - HEADER.size
 
 
 class Kind(IntEnum):

@@ -26,7 +26,7 @@ LOOK_EVERY, LOOK_SOON = 0.05, 0.005
 #: A look that comes so many seconds late says that this process itself was busy.
 LATE = 0.005
 #: A holder of data that is late may catch up for so many steps, which the one asked in its place does meanwhile.
-CATCH_UP = 6
+CATCH_UP = 3
 #: Seconds for which half of those needed have waited for the others, before others are asked too.
 HEDGE_TIME = 2.0
 #: Seconds without any progress at all, before the whole is given up.

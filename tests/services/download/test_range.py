@@ -106,8 +106,8 @@ class RangeTest(GridCase):
 
         chunks = self.run_now(all_of_it())
         self.assertEqual(b"".join(chunks), self.data[100:-100])
-        self.assertGreater(len(chunks), 2)
-        self.assertLessEqual(max(map(len, chunks)), 1024 * 1024)
+        self.assertGreater(len(chunks), 1)
+        self.assertLessEqual(max(map(len, chunks)), 2 * 1024 * 1024)
 
     def test_whoever_stops_early_leaves_nothing_running(self) -> None:
         async def only_the_first() -> bytes:
