@@ -32,11 +32,14 @@ class AccidentCase(SynchronousTestCase):
     A whole network is slow to start, so that one test does many things to it, one after the other.
     """
 
+    #: Suppliers that alice does not hire at first.
+    spare = 0
+
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
         self.addCleanup(self.sweep)
         self.network = Devnet(
-            self.folder / "network", 4, 1, 1, needed_space="128 MB", donated_space="256 MB", key_size=1024
+            self.folder / "network", 4 + self.spare, 1, 1, needed_space="128 MB", donated_space="256 MB", key_size=1024
         )
         self.network.start()
         self.addCleanup(self.network.stop)

@@ -20,13 +20,15 @@ MACHINE = ("config", "apisecret")
 class RecoveryTest(AccidentCase):
     """Everything in the data folder of alice is lost but the options of her machine."""
 
+    spare = 1
+
     def test_with_the_key_alone(self) -> None:
         large, small = self.make_file(3 * MEGABYTE), self.make_file(5_000, 2)
         self.upload(large, "docs/large")
         self.upload(small, "docs/small")
         self.call("file_create", remote_path="empty", as_folder=True)
         self.call("key_create", key_alias="letters", key_size=1024, label="my letters")
-        suppliers = [one["idurl"] for one in self.call("suppliers_list")]
+        suppliers = self.change_a_supplier()
         before = self.call("files_list")
         identity = self.call("identity_get")
         backup, sealed = self.folder / "alice.key", self.folder / "sealed.key"
@@ -43,6 +45,7 @@ class RecoveryTest(AccidentCase):
         self.network.revive("alice")
         self.network.await_hired(self.alice)
         self.until(lambda: len(self.call("files_list")) == len(before), "the catalog to come back")
+        self.until(lambda: self.whole() == 2, "all suppliers to be there")
         after = self.call("files_list")
         self.assertEqual(
             [(one["path"], one["path_id"], one["type"], one["versions"]) for one in after],
@@ -60,6 +63,24 @@ class RecoveryTest(AccidentCase):
         self.upload(small, "docs/new")
         self.assert_back(small, "docs/new", "stored after the recovery")
         self.assert_nobody_stumbled()
+
+    def change_a_supplier(self) -> list[str]:
+        """One of them is replaced, and the DHT, asked by another node, follows; the suppliers from then on."""
+        old = [one["idurl"] for one in self.call("suppliers_list")]
+        self.until(lambda: self.family() == old, "the suppliers to be published")
+        self.call("supplier_change", position=1)
+        self.until(lambda: self.call("suppliers_list")[1]["idurl"] != old[1], "another supplier to be hired")
+        new = [one["idurl"] for one in self.call("suppliers_list")]
+        self.assertEqual([new[0], *new[2:]], [old[0], *old[2:]])
+        self.assertNotIn(new[1], old)
+        self.until(lambda: self.family() == new, "the new suppliers to be published")
+        self.until(lambda: self.whole() == 2, "the pieces of the old one to be made anew")
+        return new
+
+    def whole(self) -> int:
+        """Versions of which each supplier has its piece."""
+        told = self.call("files_list")
+        return sum(version["reliable"] == "100%" for one in told for version in one["versions"])
 
     def assert_back(self, local: Path, remote: str, to: str) -> None:
         to = str(self.folder / to)
