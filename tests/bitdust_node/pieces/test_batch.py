@@ -65,6 +65,19 @@ class Batches(SynchronousTestCase):
             number += count
         self.assertEqual(back, data)
 
+    def test_many_suppliers(self) -> None:
+        for number, (k, m) in enumerate([(13, 18), (20, 26), (54, 64)]):
+            rnd, size = random.Random(number), Layout(k, m).segment_bytes
+            for length in (1, size - 1, size, size + 1, 2 * size + 100_000):
+                data = rnd.randbytes(length)
+                pieces, leaves = encoded(data, k, m, 1)
+                self.assertEqual(leaves_of(pieces[-1], PIECE_BLOCK), leaves[-1])
+                decoder = SegmentDecoder(KEY, VERSION, k, m, length)
+                # as many of the coded pieces as there are, and any others
+                kept = [*range(k, m), *rnd.sample(range(k), 2 * k - m)]
+                back = decoder.decode(0, {index: [pieces[index]] for index in kept})
+                self.assertEqual(back, data)
+
     def test_threads_share_an_encoder(self) -> None:
         encoder = SegmentEncoder(KEY, VERSION, 2, 4)
         size = 3 * encoder.layout.segment_bytes
