@@ -33,7 +33,13 @@ def describe_version(
     the suppliers that are there now: pieces of the others are stored, but nobody could rely on them.
     """
     backup_id = f"{key_id}:{item.path_id}/{version.name}"
-    stored = {piece.number for piece in pieces if piece.state == "stored"}
+    stored, near, bad = set[int](), 0, list[dict[str, Any]]()
+    for piece in pieces:
+        if piece.state == "stored":
+            stored.add(piece.number)
+            near += piece.node_id in reachable
+        elif piece.state == "bad":
+            bad.append({"idurl": piece.idurl, "position": piece.number})
     segments = Layout(version.k, version.m).segments(max(0, version.size))
     at, label = version_time(version.name)
     there, gone = {"stored": "100%", "fragments": segments}, {"stored": "0%", "fragments": 0}
@@ -44,12 +50,12 @@ def describe_version(
         "size": version.size,
         "state": "ready" if version.state == "ready" else "uploading",
         "delivered": percent(len(stored), version.m),
-        "reliable": percent(sum(piece.state == "stored" and piece.node_id in reachable for piece in pieces), version.m),
+        "reliable": percent(near, version.m),
         "fragments": segments * len(stored),
         "weak_block": 0,
         "max_block": segments - 1,
         "suppliers": [there if number in stored else gone for number in range(version.m)],
-        "bad": [{"idurl": piece.idurl, "position": piece.number} for piece in pieces if piece.state == "bad"],
+        "bad": bad,
     }
     if backup_id in progress:
         told["state"], told["progress"] = progress[backup_id]
