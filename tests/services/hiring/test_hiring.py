@@ -5,9 +5,10 @@ from typing import Any
 
 from twisted.python.failure import Failure
 
-from bitdust_node.errors import Conflict, NotFound
+from bitdust_node.errors import Conflict, Failed, NotFound
 from bitdust_node.waiting import started
 from services.backup_db import BackupDb
+from services.catalog.departures import Departures
 from services.customer import Customer
 from services.employer import Employer
 from services.hiring.suppliers import SupplierTable
@@ -216,6 +217,24 @@ class ChangeTest(GridCase):
         self.run_now(catalog._database.run(late))
         self.until(lambda: self.run_now(catalog.departures.needed(old.node_id)) is False, seconds=100)
         self.assertEqual(self.delivered(), "100%")
+
+    def test_stopped_while_one_is_hired_again(self) -> None:
+        catalog, old = self.customer.catalog, self.old.node
+        partings = self.customer.get(Customer)._partings
+        self.run_now(partings.begin(old.node_id, old.me.idurl, True))
+        self.assertEqual(self.delivered(), "75%")
+
+        async def stopped(node_id: str) -> None:
+            raise Failed("the node was stopped")
+
+        self.patch(catalog.departures, "stay", stopped)
+        with self.assertRaises(Failed):
+            self.run_now(partings.undo(old.node_id))
+        self.patch(catalog.departures, "stay", Departures(catalog._database, catalog._change).stay)
+        self.run_now(partings.stop())
+        self.run_now(partings.start({old.node_id}))
+        self.assertEqual(self.delivered(), "100%")
+        self.assertEqual(self.run_now(partings._all()), [])
 
     def moved(self, before: dict[int, str]) -> None:
         self.until(lambda: self.links() == {**before, 2: self.new.node.node_id})
