@@ -4,8 +4,9 @@ One way through the segments of a version: gathered from k suppliers, checked, a
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 
@@ -21,10 +22,14 @@ from services.transfer.rebuild import note_blame, wrong_parts
 
 T = TypeVar("T")
 
+#: Batches that are opened at a time when blocks have to be computed.
+COMPUTED = 2
+
 
 class Passage(Generic[T]):
     """
-    Reads segments `first` .. `end - 1`; one batch is opened by a worker while the next one comes.
+    Reads segments `first` .. `end - 1`; one batch is opened by a worker (or two) while the next one comes and the one
+    before is taken.
 
     take: called in a worker, one call at a time, with the number of the first segment of a batch and its plaintext;
     what it makes of them is what `next` answers. The memory of the plaintext is used again once it is forgotten.
@@ -59,8 +64,13 @@ class Passage(Generic[T]):
             end=self._end,
         )
         self._blames: list[Blame] = []
-        self._working: Deferred[T] | None = None
-        self._begun = self._number = first
+        # the batches that are opened, by the number of their first segment, and the one before them that is taken: a
+        # slow disk does not hold up the ciphers
+        self._openings: deque[tuple[int, Deferred[memoryview]]] = deque()
+        self._taking: Deferred[T] | None = None
+        # openings that are not needed any more
+        self._dropped: list[Deferred[memoryview]] = []
+        self._number = first
         #: Number of the first segment of the batch that is opened now.
         self.block_number = first
 
@@ -69,55 +79,94 @@ class Passage(Generic[T]):
         What `take` made of the next batch; None behind the last one. Raises what a gathering raises, `Corrupt`, and
         what `take` does.
         """
-        gathering, decoder = self._gathering, self._opened.decoder
-        while self._number < self._end or self._working is not None:
+        while self._number < self._end or self._openings:
             parts: dict[int, list[Buffer]] = {}
             if self._number < self._end:
-                count = min(self._step, self._end - self._number)
-                parts = await gathering.parts(self._number, decoder.part_bytes(self._number, count))
+                size = self._opened.decoder.part_bytes(self._number, self._count)
+                parts = await self._gathering.parts(self._number, size)
             await self._note()
-            done: tuple[T, ...] = ()
-            if self._working is not None:
+            opened: tuple[int, memoryview] | None = None
+            if self._openings and (not parts or len(self._openings) >= self._together(parts)):
+                number, opening = self._openings[0]
                 try:
-                    done = (await shielded(self._working),)
+                    opened = number, await shielded(opening)
                 except WrongParts as wrong:
-                    self._working = None
-                    self._sort_out(wrong)
-                    self._number = self._begun
+                    self._go_back(number, wrong)
                     continue
-                self._working, self.block_number = None, self._number
+                self._openings.popleft()
             if parts:
-                leaves = {at: gathering.check(at) for at in parts} if gathering.checked else None
-                self._working = started(self._means.workers.run(self._open, self._number, parts, leaves))
-                self._begun, self._number = self._number, min(self._number + self._step, self._end)
-            if done:
-                return done[0]
-        return None
+                self._begin(parts)
+            if opened is not None:
+                self.block_number = self._openings[0][0] if self._openings else self._number
+                done = await self._taken()
+                self._taking = started(self._means.workers.run(self._take, *opened))
+                del opened
+                if done:
+                    return done[0]
+        return next(iter(await self._taken()), None)
 
     async def close(self) -> None:
         """
         Break off what is not done; returns when no worker is at it any more.
         """
-        working, self._working, self._number = self._working, None, self._end
+        working: list[Deferred[Any]] = [*self._dropped, *(opening for _, opening in self._openings)]
+        if self._taking is not None:
+            working.append(self._taking)
+        self._openings.clear()
+        self._dropped, self._taking, self._number = [], None, self._end
         try:
-            if working is not None:
-                working.addErrback(lambda _: None)
-                await working
+            for each in working:
+                each.addErrback(lambda _: None)
+                await each
         finally:
             await self._gathering.close()
             await self._note()
 
-    def _open(self, number: int, parts: Mapping[int, Sequence[Buffer]], leaves: Mapping[int, list[bytes]] | None) -> T:
-        """In a worker: check, decode and unseal one batch, and hand it on."""
+    @property
+    def _count(self) -> int:
+        """Segments of the next batch."""
+        return min(self._step, self._end - self._number)
+
+    def _together(self, parts: Mapping[int, object]) -> int:
+        """How many batches are opened at a time: more if blocks have to be computed, which takes much longer."""
+        return COMPUTED if max(parts) >= self._opened.manifest.k else 1
+
+    def _begin(self, parts: Mapping[int, Sequence[Buffer]]) -> None:
+        gathering, number = self._gathering, self._number
+        leaves = {at: gathering.check(at) for at in parts} if gathering.checked else None
+        self._openings.append((number, started(self._means.workers.run(self._open, number, parts, leaves))))
+        self._number += self._count
+
+    def _go_back(self, number: int, wrong: WrongParts) -> None:
+        """The batch that begins with this segment, and what came after it, is read again."""
+        self._openings.popleft()
+        for _, later in self._openings:
+            later.addErrback(lambda _: None)
+            self._dropped.append(later)
+        self._openings.clear()
+        self._sort_out(wrong)
+        self._number = number
+
+    async def _taken(self) -> tuple[T, ...]:
+        """What was made of the batch before, if there is one."""
+        if self._taking is None:
+            return ()
+        done = await shielded(self._taking)
+        self._taking = None
+        return (done,)
+
+    def _open(
+        self, number: int, parts: Mapping[int, Sequence[Buffer]], leaves: Mapping[int, list[bytes]] | None
+    ) -> memoryview:
+        """In a worker: check, decode and unseal one batch."""
         if leaves is not None:
             wrong = wrong_parts(self._opened.manifest.block, number, parts, leaves)
             if wrong:
                 raise WrongParts(wrong)
         try:
-            plain = self._opened.decoder.decode(number, parts, self._buffers)
+            return self._opened.decoder.decode(number, parts, self._buffers)
         except Corrupt:
             raise WrongParts({}) from None
-        return self._take(number, plain)
 
     def _sort_out(self, wrong: WrongParts) -> None:
         """A batch does not open: find out who lies, by the hashes of each block, and read it from others."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from bitdust_node.cli.devnet.devnet import Devnet
 from bitdust_node.cli.devnet.nodes import DevnetNode
 from bitdust_node.cli.devnet.roles import LAST_SERVICE
+from bitdust_node.cli.trees import differences
 from bitdust_node.errors import BitDustError
 from bitdust_node.identity.document import Document
 from tests.chaos.books import (
@@ -92,6 +93,8 @@ class RealPlay:
         self._promises: dict[str, Promises] = {}
         self._frozen: set[str] = set()
         self._waiting: list[threading.Thread] = []
+        #: What was wrong with downloads beside the other steps.
+        self._wrong: list[str] = []
         self._begun = time.monotonic()
 
     def open(self, suppliers_number: int) -> None:
@@ -124,6 +127,7 @@ class RealPlay:
         """
         steps: tuple[Callable[[], str], ...] = (
             *(self.upload,) * 10,
+            *(self.download,) * 4,
             *(self.delete,) * 2,
             *(self.kill_supplier,) * 3,
             *(self.kill_customer,) * 1,
@@ -182,6 +186,33 @@ class RealPlay:
 
         self._beside(go)
         return f"{node.name} uploads {remote}"
+
+    def download(self) -> str:
+        """In the middle of all this it may fail, but what comes is what was sent."""
+        node = self._customer()
+        promises = self._promises[node.name]
+        known = [one for one in versions_of(promises.customer) if (one.path_id, one.name) in promises.reported]
+        if not known:
+            return f"{node.name} has nothing to download"
+        version = self.dice.choice(known)
+        source = promises.reported[version.path_id, version.name]
+        target = self._folder / "meanwhile" / str(self.taken)
+        what = f"{version.path}#{version.name}"
+
+        def go() -> None:
+            try:
+                told = node.client.result(
+                    "file_download_start", REST, remote_path=what, destination_path=str(target), wait_result=True
+                )
+            except BitDustError:
+                return  # killed, too few suppliers, or the version is gone
+            if differences(source, Path(told["local_path"])):
+                self._wrong.append(f"{node.name}: {what} came back different")
+            shutil.rmtree(target, ignore_errors=True)
+            self.checked += 1
+
+        self._beside(go)
+        return f"{node.name} downloads {what}"
 
     def delete(self) -> str:
         node = self._customer()
@@ -269,6 +300,7 @@ class RealPlay:
         for thread in self._waiting:
             thread.join(REST)
         self._waiting.clear()
+        assert not self._wrong, self._wrong
         self._rest()
         for node in self.network.of_role("customer"):
             self._read_all(node)
