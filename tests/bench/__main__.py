@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 
-from tests.bench import catalog, faces, failures, small, upkeep
+from tests.bench import catalog, faces, failures, repair, small, upkeep
 from tests.bench.client import Peer, peers, wait_for
 from tests.bench.job import Cost, Job
 from tests.bench.primitives import Primitives, measure
@@ -45,6 +45,8 @@ def main() -> int:
             _network(Path(place) / f"of{number}", number, sizes, floor)
     print("\n### Downloads with failures\n")
     failures.main([number for number in numbers if number > FULL // 2])
+    print("\n### Repair\n")
+    repair.main([FULL])
     print("\n### Small files, each by a call of its own\n")
     small.main(numbers)
     print("\n### Upkeep\n")
