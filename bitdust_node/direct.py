@@ -25,7 +25,7 @@ LARGE_PART = LARGE // 4
 ALIGNED = 64 * 1024
 #: Bytes of a buffer: what a transfer hands on at once, `LARGE` and the rest of a frame, is mostly one call then.
 BUFFER = LARGE + LARGE // 2
-#: Buffers that are kept, as many as there are workers.
+#: PageBuffers that are kept, as many as there are workers.
 KEPT = 4
 
 #: What a file system says that can not do it.
@@ -34,7 +34,7 @@ _UNABLE = (errno.EINVAL, errno.EOPNOTSUPP)
 Buffer = bytes | bytearray | memoryview
 
 
-class Buffers:
+class PageBuffers:
     """
     Memory on borders of pages. Each is lent for one call only, so that they are few however many files are open.
 
@@ -73,7 +73,7 @@ class Appender:
     """
 
     def __init__(
-        self, fd: int, buffers: Buffers, written: int = 0, seen: Callable[[memoryview], None] | None = None
+        self, fd: int, buffers: PageBuffers, written: int = 0, seen: Callable[[memoryview], None] | None = None
     ) -> None:
         self._fd, self._buffers, self._seen = fd, buffers, seen
         #: Bytes that the system has; `fsync` brings them to the disk.
@@ -166,7 +166,7 @@ class Appender:
             self._able = False
 
 
-def read_part(path: Path, offset: int, length: int, buffers: Buffers) -> bytes:
+def read_part(path: Path, offset: int, length: int, buffers: PageBuffers) -> bytes:
     """
     These bytes of a file, fewer at its end; large parts from `ALIGNED` to `ALIGNED` past the cache. Links are not
     followed.
@@ -185,7 +185,7 @@ def read_part(path: Path, offset: int, length: int, buffers: Buffers) -> bytes:
         os.close(fd)
 
 
-def _read_direct(path: Path, flags: int, offset: int, length: int, buffers: Buffers) -> bytes:
+def _read_direct(path: Path, flags: int, offset: int, length: int, buffers: PageBuffers) -> bytes:
     fd = os.open(path, flags)
     try:
         with buffers.lent() as buffer:

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from bitdust_node.direct import Appender, Buffers, read_part
+from bitdust_node.direct import Appender, PageBuffers, read_part
 from bitdust_node.errors import Closed, Corrupt, Full, Invalid, NotFound
 from bitdust_node.files import sync_folder, write_all
 from bitdust_node.identity.names import NodeId
@@ -123,10 +123,10 @@ class LocalFolder:
     Pieces as files of a folder, spread over 256 folders in it. Large ones go past the page cache.
     """
 
-    def __init__(self, folder: Path, margin: int = DISK_MARGIN, buffers: Buffers | None = None) -> None:
+    def __init__(self, folder: Path, margin: int = DISK_MARGIN, buffers: PageBuffers | None = None) -> None:
         self._folder = folder
         self._margin = margin
-        self.buffers = buffers or Buffers()
+        self.buffers = buffers or PageBuffers()
 
     def writer(self, owner: NodeId, version: bytes, index: int) -> PieceWriter:
         return _FileWriter(self, owner, version, index)

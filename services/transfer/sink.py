@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from bitdust_node.direct import Appender, Buffers
+from bitdust_node.direct import Appender, PageBuffers
 from bitdust_node.errors import BitDustError, Conflict, Full, Invalid
 from bitdust_node.files import sync_folder
 from services.transfer.checkpoint import Mark, Samples
@@ -80,7 +80,7 @@ class FileSink:
         mode: int,
         mtime_ns: int,
         mark: Mark | None = None,
-        buffers: Buffers | None = None,
+        buffers: PageBuffers | None = None,
     ) -> None:
         if destination.is_dir():
             raise Conflict(f"{destination} is a folder and can not be replaced by a file")
@@ -99,7 +99,7 @@ class FileSink:
                 self._fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise ours(error, destination) from error
-        self._appender = Appender(self._fd, buffers or Buffers(1), self.size)
+        self._appender = Appender(self._fd, buffers or PageBuffers(1), self.size)
         # samples are read by a descriptor of their own: one page of them is too little to go past the cache
         self._looking = -1
         self._samples: Samples | None = None

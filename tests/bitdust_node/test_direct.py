@@ -12,7 +12,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust_node.direct import ALIGNED, BUFFER, LARGE, LARGE_PART, Appender, Buffers, read_part
+from bitdust_node.direct import ALIGNED, BUFFER, LARGE, LARGE_PART, Appender, PageBuffers, read_part
 
 SIZES = (0, 1, 4095, 4096, ALIGNED - 1, ALIGNED, LARGE - 1, LARGE, LARGE + 1, BUFFER, 2 * BUFFER + 777, 5_000_001)
 
@@ -20,7 +20,7 @@ SIZES = (0, 1, 4095, 4096, ALIGNED - 1, ALIGNED, LARGE - 1, LARGE, LARGE + 1, BU
 class DirectTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.path = Path(self.mktemp())
-        self.buffers = Buffers()
+        self.buffers = PageBuffers()
         self.calls: list[int] = []
         real = os.write
 
@@ -42,7 +42,7 @@ class DirectTests(SynchronousTestCase):
         finally:
             os.close(fd)
 
-    def written(self, chunks: list[bytes], per_call: int, buffers: Buffers | None = None, at: int = 0) -> bytes:
+    def written(self, chunks: list[bytes], per_call: int, buffers: PageBuffers | None = None, at: int = 0) -> bytes:
         """Append, so many chunks at a time; what was seen."""
         seen = bytearray()
         with self.opened(at) as fd:
@@ -59,7 +59,7 @@ class DirectTests(SynchronousTestCase):
             self.assertFalse(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_DIRECT)
         return bytes(seen)
 
-    def check(self, data: bytes, chunks: list[bytes], per_call: int, buffers: Buffers | None = None) -> None:
+    def check(self, data: bytes, chunks: list[bytes], per_call: int, buffers: PageBuffers | None = None) -> None:
         self.path.unlink(missing_ok=True)
         self.assertEqual(self.written(chunks, per_call, buffers), data)
         self.assertEqual(self.path.read_bytes(), data)
@@ -92,7 +92,7 @@ class DirectTests(SynchronousTestCase):
     def test_where_it_can_not_be_done_it_goes_through_the_cache(self) -> None:
         data = random.Random(6).randbytes(3 * LARGE + 5)
         chunks = [data[:LARGE], data[LARGE : LARGE + 100], data[LARGE + 100 :]]
-        self.check(data, chunks, 1, Buffers(direct=False))
+        self.check(data, chunks, 1, PageBuffers(direct=False))
         self.assertEqual(self.calls, [])
         real = fcntl.fcntl
 
@@ -145,7 +145,7 @@ class DirectTests(SynchronousTestCase):
         self.path.write_bytes(data)
         places = [(0, LARGE), (LARGE, BUFFER), (3 * LARGE, LARGE), (8 * LARGE, LARGE), (5, LARGE), (0, LARGE + 1)]
         places += [(0, len(data)), (LARGE, LARGE_PART), (ALIGNED, ALIGNED), (3 * LARGE, 12345), (0, 0)]
-        for buffers in (self.buffers, Buffers(direct=False)):
+        for buffers in (self.buffers, PageBuffers(direct=False)):
             for at, length in places:
                 self.assertEqual(read_part(self.path, at, length, buffers), data[at : at + length])
         self.assertRaises(FileNotFoundError, read_part, self.path.with_name("none"), 0, LARGE, self.buffers)
@@ -163,7 +163,7 @@ class DirectTests(SynchronousTestCase):
             self.assertEqual(read_part(self.path, 0, LARGE, self.buffers), bytes(LARGE))
 
     def test_few_buffers_are_kept(self) -> None:
-        buffers = Buffers(2)
+        buffers = PageBuffers(2)
         with buffers.lent() as one, buffers.lent() as two, buffers.lent() as three:
             self.assertEqual({len(one), len(two), len(three)}, {BUFFER})
         self.assertEqual(len(buffers._free), 2)

@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust_node.direct import ALIGNED, Buffers
+from bitdust_node.direct import ALIGNED, PageBuffers
 from bitdust_node.errors import BitDustError
 from services.transfer.checkpoint import Mark
 from services.transfer.sink import FileSink
@@ -43,7 +43,7 @@ class FileSinkTest(SynchronousTestCase):
 
     def test_any_steps(self) -> None:
         for step in (SIZE, 4 * MEGABYTE, MEGABYTE + 1, MEGABYTE, 500_000):
-            for buffers in (None, Buffers(direct=False)):
+            for buffers in (None, PageBuffers(direct=False)):
                 sink = self.sink(self.base, buffers=buffers)
                 self.fill(sink, step)
                 sink.finish()
