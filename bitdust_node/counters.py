@@ -5,11 +5,13 @@ What a node counts, by subject, for `process_info`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from automats.registry import Automats
 from bitdust_node.config.config import Config
 from bitdust_node.dht.node import DhtNode
+from bitdust_node.errors import Closed
 from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.resolver import Resolver
@@ -59,15 +61,16 @@ class Counters:
 
     async def collect(self) -> dict[str, dict[str, Any]]:
         """
-        All numbers as they are now.
+        All numbers as they are now; parts that are being closed count nothing.
         """
         told: dict[str, dict[str, Any]] = {subject: dict(numbers) for subject, numbers in NOTHING.items()}
         told["config"] = {"options": sum(1 for _ in self._config)}
         told["event"] = {"published": sum(self._events.counts.values())}
         told["automats"] = {"active": len(self._automats)}
         for part in self._parts:
-            for subject, numbers in (await part.counters()).items():
-                told.setdefault(subject, {}).update(numbers)
+            with suppress(Closed):
+                for subject, numbers in (await part.counters()).items():
+                    told.setdefault(subject, {}).update(numbers)
         return told
 
 

@@ -6,9 +6,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from bitdust_node.errors import Conflict
+
+#: Seconds to let go those who only look whether the directory is in use; they hold the file for a moment.
+LOOKERS_SECONDS = 2.0
 
 
 class FolderLock:
@@ -41,15 +45,34 @@ class FolderLock:
 
 
 def _locked(path: Path) -> int:
+    end = time.monotonic() + LOOKERS_SECONDS
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _taken(file):
             # the one who had it may have removed the file between our open and our lock
             if path.exists() and path.stat().st_ino == os.fstat(file).st_ino:
                 return file
-        except BlockingIOError:
+        elif not _only_looked_at(file) or time.monotonic() > end:
             pid = os.read(file, 20).decode("ascii", "replace").strip() or "?"
             os.close(file)
-            raise Conflict(f"another process [{pid}] already uses the data directory {path.parent}") from None
+            raise Conflict(f"another process [{pid}] already uses the data directory {path.parent}")
+        else:
+            time.sleep(0.001)
         os.close(file)
+
+
+def _taken(file: int) -> bool:
+    return _flock(file, fcntl.LOCK_EX)
+
+
+def _only_looked_at(file: int) -> bool:
+    """Those who look share the file (`bitdust_node.cli.client.running_pid`); a node has it for itself."""
+    return _flock(file, fcntl.LOCK_SH)
+
+
+def _flock(file: int, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

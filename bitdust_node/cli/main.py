@@ -14,6 +14,7 @@ import click
 
 from bitdust_node.cli.context import Context, Wishes, default_base
 from bitdust_node.cli.groups import also, unknown
+from bitdust_node.errors import BitDustError
 
 
 class Entry(NamedTuple):
@@ -141,7 +142,11 @@ def main() -> int:
     """
     Run the command line; most commands end the process themselves, with their exit code.
     """
-    bitdust(prog_name="bitdust")
+    try:
+        bitdust(prog_name="bitdust")
+    except BitDustError as error:
+        click.secho(str(error), err=True)
+        return 1
     return 0
 
 

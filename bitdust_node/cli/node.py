@@ -19,7 +19,7 @@ import bitdust_node
 from bitdust_node.cli.client import alive, running_pid
 from bitdust_node.cli.context import NOT_RUNNING, Context, pass_context
 from bitdust_node.cli.observing import observed
-from bitdust_node.errors import Unavailable
+from bitdust_node.errors import BitDustError, Unavailable
 
 #: Seconds for a node to come up, and to end in order before it is ended by force.
 START_SECONDS = 60.0
@@ -176,7 +176,8 @@ def restart(context: Context) -> None:
         try:
             if context.client.result("process_info", 2)["process"]["started"] != started:
                 return
-        except Unavailable:
+        except BitDustError:
+            # not there any more, or not yet, or in the middle of ending
             if context.pid is None and not alive(pid):
                 context.fail(last_words(context.base) or "the node did not come back")
     context.fail("the node did not come back in time")

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import fcntl
 import os
+import time
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from bitdust_node import lock as lock_module
 from bitdust_node.errors import Conflict, Invalid
 from bitdust_node.files import WRITE_BACK, begin_writing, make_private_folder, read_file, write_all, write_file
 from bitdust_node.lock import FolderLock
@@ -75,3 +78,27 @@ class FolderLockTests(SynchronousTestCase):
         path = make_private_folder(Path(self.mktemp())) / "processid"
         path.write_text("99999999")
         FolderLock(path).release()
+
+    def test_waits_for_those_who_only_look(self) -> None:
+        path = make_private_folder(Path(self.mktemp())) / "processid"
+        path.write_text("99999999")
+        looker = path.open("r+")
+        fcntl.flock(looker, fcntl.LOCK_SH)
+        waited: list[float] = []
+
+        def look_away(seconds: float) -> None:
+            waited.append(seconds)
+            looker.close()
+
+        self.patch(time, "sleep", look_away)
+        FolderLock(path).release()
+        self.assertEqual(len(waited), 1)
+
+    def test_does_not_wait_for_ever(self) -> None:
+        path = make_private_folder(Path(self.mktemp())) / "processid"
+        path.touch()
+        with path.open("r+") as looker:
+            fcntl.flock(looker, fcntl.LOCK_SH)
+            self.patch(lock_module, "LOOKERS_SECONDS", 0.01)
+            with self.assertRaises(Conflict):
+                FolderLock(path)

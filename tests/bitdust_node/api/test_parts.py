@@ -16,9 +16,15 @@ from bitdust_node.api.events import EventsApi
 from bitdust_node.api.process import ProcessApi
 from bitdust_node.api.registry import Registry
 from bitdust_node.config.config import Config
-from bitdust_node.counters import NOTHING, Counters
+from bitdust_node.counters import NOTHING, Counters, Counts
+from bitdust_node.errors import Closed
 from bitdust_node.events import Events
 from bitdust_node.process import Process
+
+
+class BeingClosed:
+    async def counters(self) -> Counts:
+        raise Closed("database catalog.db is closed")
 
 
 class PartsTest(SynchronousTestCase):
@@ -26,12 +32,13 @@ class PartsTest(SynchronousTestCase):
         self.clock = Clock()
         self.config, self.events = Config(), Events(self.clock)
         self.asked: list[str] = []
+        self.counters = Counters(self.config, self.events, Automats())
         process = Process(7, 0.0, lambda: self.asked.append("stop"), lambda: self.asked.append("restart"))
         self.registry = Registry()
         for part in (
             ConfigApi(self.config),
             EventsApi(self.events),
-            ProcessApi(process, self.config, Counters(self.config, self.events, Automats()), self.clock),
+            ProcessApi(process, self.config, self.counters, self.clock),
         ):
             self.registry.add(part)
 
@@ -96,6 +103,11 @@ class PartsTest(SynchronousTestCase):
         self.assertEqual(told["process"]["pid"], 7)
         self.assertEqual(told["config"]["options"], sum(1 for _ in self.config))
         self.assertEqual(set(told), {"process", "config", "event", *NOTHING})
+
+    def test_a_part_that_is_being_closed_counts_nothing(self) -> None:
+        self.counters.add([BeingClosed()])
+        told = self.call("process_info")
+        self.assertEqual((told["status"], told["result"]["file"]["items"]), ("OK", 0))
 
     def test_debug_is_refused(self) -> None:
         self.assertEqual(self.call("process_debug")["status"], "ERROR")
