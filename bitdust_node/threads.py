@@ -4,8 +4,10 @@ Where heavy calls run: a few threads beside the reactor, or in place for simulat
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread, current_thread
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -91,6 +93,7 @@ class ThreadWorkers:
         thread.start()
 
     def _work(self) -> None:
+        _stand_back()
         while (call := self._calls.get()) is not None:
             call()
             # what the call holds is not kept until the next one comes
@@ -108,6 +111,16 @@ class ThreadWorkers:
             answer, result = self._results.popleft()
             self._busy -= 1
             answer.callback(result)
+
+
+def _stand_back() -> None:
+    """
+    Never take the processor from the reactor, ours or that of another process, but wait until it is free: for the one
+    who computes it does not matter, and for the one who serves others it does. Linux alone knows this.
+    """
+    if hasattr(os, "SCHED_BATCH"):
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 class InlineWorkers:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import os
 from threading import Barrier, current_thread
 
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.trial.unittest import TestCase
+from twisted.trial.unittest import SkipTest, TestCase
 
 from bitdust_node.errors import Closed
 from bitdust_node.threads import ThreadWorkers
@@ -46,3 +47,9 @@ class ThreadWorkersTests(TestCase):
         await all_of(calls)
         with self.assertRaises(Closed):
             await self.workers.run(done.append, 21)
+
+    async def test_workers_do_not_take_the_processor_from_the_reactor(self) -> None:
+        if not hasattr(os, "SCHED_BATCH"):
+            raise SkipTest("this system does not know such threads")
+        self.assertEqual(await self.workers.run(os.sched_getscheduler, 0), os.SCHED_BATCH)
+        self.assertEqual(os.sched_getscheduler(0), os.SCHED_OTHER)
