@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bitdust_node.errors import Corrupt, Invalid
-from bitdust_node.pieces.blocks import Blocks, Buffer, Buffers, joined
+from bitdust_node.pieces.blocks import Blocks, Buffer, Buffers
 from bitdust_node.pieces.erasure import Code
 from bitdust_node.pieces.hashtree import leaf
+from bitdust_node.pieces.isal import library
 from bitdust_node.pieces.layout import SEAL_BYTES, Layout
 from bitdust_node.pieces.seal import Sealer
 
@@ -58,8 +59,8 @@ class SegmentEncoder:
     def __init__(self, key: bytes, version: bytes, k: int, m: int) -> None:
         self.layout = Layout(k, m)
         self._sealer = Sealer(key, version)
-        self._code = Code(k, m)
-        self._buffers = Buffers()
+        self._code = Code(k, m, library())
+        self._buffers, self._spare = Buffers(), Buffers()
 
     def encode(self, first_number: int, plaintext: Buffer, last: bool) -> Batch:
         """
@@ -80,7 +81,7 @@ class SegmentEncoder:
                 leaves[index].append(leaf(block))
         return Batch(pieces, leaves, count)
 
-    def _blocks(self, number: int, plain: memoryview, last: bool) -> list[Buffer]:
+    def _blocks(self, number: int, plain: memoryview, last: bool) -> list[memoryview]:
         block = self.layout.block_of_plain(len(plain))
         length, full = len(plain) + SEAL_BYTES, block * self.layout.k
         # of one size, so that the last segment fits what others have left
@@ -88,8 +89,11 @@ class SegmentEncoder:
         self._sealer.seal_into(number, last, plain, view[:length])
         if length < full:
             view[length:full] = bytes(full - length)
-        blocks: list[Buffer] = [view[start : start + block] for start in range(0, full, block)]
-        return blocks + list(self._code.parity(blocks))
+        data = [view[start : start + block] for start in range(0, full, block)]
+        # each by itself, so that a slow supplier holds up no more memory than its own
+        parity = [self._spare.take(self.layout.block)[:block] for _ in range(self.layout.m - self.layout.k)]
+        self._code.make(dict(enumerate(data)), dict(enumerate(parity, self.layout.k)))
+        return data + parity
 
 
 class SegmentDecoder:
@@ -101,7 +105,7 @@ class SegmentDecoder:
     def __init__(self, key: bytes, version: bytes, k: int, m: int, length: int) -> None:
         self.layout = Layout(k, m)
         self._sealer = Sealer(key, version)
-        self._code = Code(k, m)
+        self._code = Code(k, m, library())
         self._length = length
         self._last = self.layout.segments(length) - 1
 
@@ -135,7 +139,7 @@ class SegmentDecoder:
         end = min(start + count * self.layout.segment_bytes, self._length)
         buffers = buffers or Buffers()
         out = buffers.take(end - start)
-        sealed = buffers.take(self.layout.k * self.layout.block)
+        sealed = buffers.take(2 * self.layout.k * self.layout.block)
         rows = {index: Blocks(part) for index, part in chosen.items()}
         for number in range(first_number, first_number + count):
             plain = self.layout.segment_length(number, self._length)
@@ -146,16 +150,13 @@ class SegmentDecoder:
 
     def _lay(self, rows: Mapping[int, Blocks], sealed: memoryview, block: int) -> None:
         """Bring the next segment together: what is there to its place, and then what has to be computed."""
-        places = [sealed[start : start + block] for start in range(0, block * self.layout.k, block)]
-        given: dict[int, Buffer] = {}
+        k = self.layout.k
+        places = [sealed[start : start + block] for start in range(0, block * k, block)]
+        # those that are not data lie behind it
+        spare = iter(range(block * k, block * (k + len(rows)), block))
+        given: dict[int, memoryview] = {}
         for index, row in rows.items():
-            if index < self.layout.k:
-                row.lay(places[index])
-                given[index] = places[index]
-            else:
-                given[index] = joined(row.next(block))
-        if max(given) < self.layout.k:
-            return
-        for index, data in enumerate(self._code.data_blocks(given)):
-            if index not in given:
-                places[index][:] = data
+            start = next(spare) if index >= k else 0
+            given[index] = places[index] if index < k else sealed[start : start + block]
+            row.lay(given[index])
+        self._code.make(given, {index: place for index, place in enumerate(places) if index not in given})

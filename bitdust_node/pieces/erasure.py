@@ -3,73 +3,70 @@ The erasure code: k blocks become m, and any k of them bring the rest back.
 
 Reed-Solomon over GF(2^8) by zfec (L. Rizzo, "Effective erasure codes", 1997). The first k blocks are the data itself.
 It has no integrity of its own: a wrong block gives wrong data, which the seal and the hash tree find.
+
+zfec says what is multiplied with what; ISA-L multiplies where there is one (`isal`), else zfec does.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
 
 import zfec
 
 from bitdust_node.errors import Corrupt, Invalid
+from bitdust_node.pieces import isal
 from bitdust_node.pieces.blocks import Buffer
+
+#: Matrices of one code that are kept ready: each set of pieces that is there has its own.
+MATRICES = 64
 
 
 class Code:
     """
     The code for one k and m. Safe to use from several threads at once.
+
+    library: ISA-L, or None to do without.
     """
 
-    def __init__(self, k: int, m: int) -> None:
+    def __init__(self, k: int, m: int, library: Any | None = None) -> None:
         if not 1 <= k <= m <= 256:
             raise Invalid(f"a code of {k} of {m} pieces is not possible")
         self.k, self.m = k, m
+        self._library = library
         self._encoder = zfec.Encoder(k, m)
         self._decoder = zfec.Decoder(k, m)
-        self._parity = tuple(range(k, m))
+        self._matrix = lru_cache(MATRICES)(self._new_matrix)
 
-    def parity(self, blocks: Sequence[Buffer]) -> list[bytes]:
+    def make(self, blocks: Mapping[int, Buffer], places: Mapping[int, memoryview]) -> None:
         """
-        The m - k further blocks for the k given ones, which are all of one size.
+        Make blocks, named by their index, each in its place, out of any k (or more) others. `Corrupt` when those are
+        too few, or not all of one size.
         """
-        made: list[bytes] = self._encoder.encode(tuple(blocks), self._parity) if self._parity else []
-        return made
-
-    def encode(self, ciphertext: Buffer) -> list[bytes]:
-        """
-        Pad to k equal blocks with zeros and answer all m blocks.
-        """
-        size = -(-len(ciphertext) // self.k)
-        padded = bytes(ciphertext).ljust(size * self.k, b"\0")
-        blocks = [padded[start : start + size] for start in range(0, size * self.k, size)]
-        return blocks + self.parity(blocks)
-
-    def data_blocks(self, blocks: Mapping[int, Buffer]) -> list[Buffer]:
-        """
-        The k data blocks in order out of any k (or more) blocks named by their index.
-        """
-        chosen = sorted(blocks)[: self.k]
-        if len(chosen) < self.k:
-            raise Corrupt(f"{len(chosen)} of {self.k} pieces are not enough")
-        if not 0 <= chosen[0] <= chosen[-1] < self.m:
-            raise Invalid(f"piece {chosen[-1]} does not exist in a code of {self.m}")
-        if len({len(blocks[index]) for index in chosen}) > 1:
+        given = tuple(sorted(blocks)[: self.k])
+        if len(given) < self.k:
+            raise Corrupt(f"{len(given)} of {self.k} pieces are not enough")
+        for index in (*given, *places):
+            if not 0 <= index < self.m:
+                raise Invalid(f"piece {index} does not exist in a code of {self.m}")
+        chosen = [blocks[index] for index in given]
+        if len({*map(len, chosen), *map(len, places.values())}) > 1:
             raise Corrupt("the blocks of one segment differ in size")
-        if chosen[-1] < self.k:
-            return [blocks[index] for index in chosen]
-        decoded: list[Buffer] = self._decoder.decode(tuple(blocks[index] for index in chosen), tuple(chosen))
-        return decoded
+        if not places or not chosen[0]:
+            return
+        if self._library is not None:
+            self._matrix(given, tuple(places)).multiply(chosen, list(places.values()))
+            return
+        for place, made in zip(places.values(), self._by_zfec(chosen, given, tuple(places)), strict=True):
+            place[:] = made
 
-    def decode(self, blocks: Mapping[int, Buffer], length: int) -> bytes:
-        """
-        The first `length` bytes of what was encoded.
-        """
-        return b"".join(self.data_blocks(blocks))[:length]
+    def _new_matrix(self, given: tuple[int, ...], wanted: tuple[int, ...]) -> isal.Matrix:
+        # what becomes of 1, 0, 0 ... and 0, 1, 0 ... is what the others are multiplied with
+        ones = [bytes(row == column for column in range(self.k)) for row in range(self.k)]
+        return isal.Matrix(self._library, self._by_zfec(ones, given, wanted))
 
-    def rebuild(self, blocks: Mapping[int, Buffer], indexes: Sequence[int]) -> list[bytes]:
-        """
-        Blocks that were lost, from any k that are left.
-        """
-        data = self.data_blocks(blocks)
-        wanted: list[Buffer] = self._encoder.encode(tuple(data), tuple(indexes)) if indexes else []
-        return [bytes(block) for block in wanted]
+    def _by_zfec(self, blocks: Sequence[Buffer], given: tuple[int, ...], wanted: tuple[int, ...]) -> list[bytes]:
+        data = blocks if given[-1] < self.k else self._decoder.decode(tuple(blocks), given)
+        made: list[bytes] = self._encoder.encode(tuple(data), wanted)
+        return made

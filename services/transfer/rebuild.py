@@ -13,6 +13,7 @@ from bitdust_node.pieces.batch import batch_segments
 from bitdust_node.pieces.blocks import Blocks, Buffer, joined
 from bitdust_node.pieces.erasure import Code
 from bitdust_node.pieces.hashtree import check_blocks
+from bitdust_node.pieces.isal import library
 from bitdust_node.pieces.manifest import Manifest, SignedManifest
 from services.catalog.schema import Piece, Version
 from services.data_motion import Holder
@@ -164,7 +165,7 @@ async def _made(
 ) -> dict[int, list[Buffer]]:
     """The same run of blocks of the missing pieces."""
     parts = await checked_parts(means, gathering, manifest, at, length)
-    return await means.workers.run(_code, Code(manifest.k, manifest.m), manifest.block, length, parts, numbers)
+    return await means.workers.run(_code, Code(manifest.k, manifest.m, library()), manifest.block, length, parts, numbers)
 
 
 def _code(
@@ -172,8 +173,10 @@ def _code(
 ) -> dict[int, list[Buffer]]:
     made: dict[int, list[Buffer]] = {number: [] for number in numbers}
     rows = {number: Blocks(part) for number, part in parts.items()}
-    for _ in range(0, length, block):
-        blocks = code.rebuild({number: joined(row.next(block)) for number, row in rows.items()}, numbers)
-        for number, one in zip(numbers, blocks, strict=True):
-            made[number].append(one)
+    for at in range(0, length, block):
+        size = min(block, length - at)
+        places = {number: memoryview(bytearray(size)) for number in numbers}
+        code.make({number: joined(row.next(size)) for number, row in rows.items()}, places)
+        for number, place in places.items():
+            made[number].append(place)
     return made

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import zfec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from bitdust_node.pieces.erasure import Code
+from bitdust_node.pieces.isal import library
 
 MB = 1_000_000
 BLOCK = 64 * 1024
@@ -67,7 +69,7 @@ def measure(schemes: list[tuple[int, int]], folder: Path, megabytes: int = 64) -
     """
     Measure all parts on `megabytes` of data each, best of three; files are written below `folder`.
     """
-    data = os.urandom(megabytes * MB)
+    data = bytearray(os.urandom(megabytes * MB))
     cipher = AESGCM(os.urandom(32))
     view = memoryview(data)
     blocks = [view[at : at + BLOCK] for at in range(0, len(data) - BLOCK, BLOCK)]
@@ -80,8 +82,8 @@ def measure(schemes: list[tuple[int, int]], folder: Path, megabytes: int = 64) -
         load=_loading(folder, view) / megabytes,
         store=_cpu(lambda: _write(folder, view)) / megabytes,
         write=_wall(lambda: _write(folder, view)) / megabytes,
-        encode={scheme: _cpu(lambda s=scheme: _encode(blocks, *s)) / megabytes for scheme in schemes},  # type: ignore[misc]
-        decode={scheme: _decoding(blocks, *scheme) / megabytes for scheme in schemes},
+        encode={(k, m): _coding(blocks, k, m, range(k), range(k, m)) / megabytes for k, m in schemes},
+        decode={(k, m): _coding(blocks, k, m, range(m - k, m), range(min(k, m - k))) / megabytes for k, m in schemes},
     )
 
 
@@ -99,21 +101,18 @@ def _timed(action: Callable[[], object], clock: Callable[[], float]) -> float:
     return clock() - begin
 
 
-def _encode(blocks: list[memoryview], k: int, m: int) -> None:
-    encoder = zfec.Encoder(k, m)
-    for at in range(0, len(blocks) - k + 1, k):
-        encoder.encode(blocks[at : at + k])
-
-
-def _decoding(blocks: list[memoryview], k: int, m: int) -> float:
+def _coding(blocks: list[memoryview], k: int, m: int, given: range, made: range) -> float:
     """
-    CPU seconds to compute all of `blocks` when as many of the first k pieces are lost as may be.
+    CPU seconds to make blocks `made` out of `given` for all of `blocks`, by what the node codes with.
     """
-    numbers = list(range(m))[-k:]
-    shares = zfec.Encoder(k, m).encode(blocks[:k], numbers)
-    decoder = zfec.Decoder(k, m)
-    rounds = len(blocks) // k
-    return _cpu(lambda: [decoder.decode(shares, numbers) for _ in range(rounds)])
+    code = Code(k, m, library())
+    places = {index: memoryview(bytearray(BLOCK)) for index in made}
+
+    def code_all() -> None:
+        for at in range(0, len(blocks) - k + 1, k):
+            code.make(dict(zip(given, blocks[at : at + k], strict=True)), places)
+
+    return _cpu(code_all)
 
 
 def _write(folder: Path, data: memoryview) -> None:
@@ -132,7 +131,7 @@ def _loading(folder: Path, data: memoryview) -> float:
         return _cpu(lambda: [os.preadv(file.fileno(), [room], at) for at in range(0, len(data), len(room))])
 
 
-def _through_tls(data: bytes) -> None:
+def _through_tls(data: bytearray) -> None:
     server, client = _contexts()
     listener = socket.create_server(("127.0.0.1", 0))
 
