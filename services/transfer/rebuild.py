@@ -165,7 +165,8 @@ async def _made(
 ) -> dict[int, list[Buffer]]:
     """The same run of blocks of the missing pieces."""
     parts = await checked_parts(means, gathering, manifest, at, length)
-    return await means.workers.run(_code, Code(manifest.k, manifest.m, library()), manifest.block, length, parts, numbers)
+    code = Code(manifest.k, manifest.m, library())
+    return await means.workers.run(_code, code, manifest.block, length, parts, numbers)
 
 
 def _code(
