@@ -9,10 +9,9 @@ from typing import Any, cast
 from OpenSSL import SSL
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import CannotListenError, ConnectError, DNSLookupError
-from twisted.internet.interfaces import IAddress, IPushProducer
+from twisted.internet.interfaces import IAddress
 from twisted.internet.protocol import Factory
 from twisted.logger import Logger
-from zope.interface import implementer
 
 from automats.registry import Automats
 from bitdust_node.clock import Clock
@@ -33,12 +32,8 @@ PORT = "services/tcp-connections/tcp-port"
 INTERFACE = "services/network/interface"
 #: Seconds for a whole attempt: connection, TLS and hello.
 TIMEOUT = 15.0
-#: Bytes that a connection buffers before it asks its session to pause, and that it reads or sends at once. Each round
-#: of the reactor begins with cold caches, so few large ones cost much less than many small ones.
-BUFFER = 1024 * 1024
 
 
-@implementer(IPushProducer)
 class TcpPipe(TlsProtocol):
     """
     One connection; a `bitdust_node.router.transport.Pipe`.
@@ -59,7 +54,6 @@ class TcpPipe(TlsProtocol):
         peer = self.transport.getPeer()
         self.host = peer.host
         self.remote = f"{peer.host}:{peer.port}"
-        self.transport.bufferSize = self.transport.SEND_LIMIT = BUFFER
         self.transport.setTcpNoDelay(True)
         if self._expected is not None:
             self.session = self._entrance.outgoing(self, self._expected)
@@ -70,28 +64,24 @@ class TcpPipe(TlsProtocol):
             return
         super().connectionMade()
 
-    def pauseProducing(self) -> None:
-        if self.session is not None:
-            self.session.pause()
-
-    def resumeProducing(self) -> None:
-        if self.session is not None:
-            self.session.resume()
-
-    def stopProducing(self) -> None:
-        """The connection is lost: `connectionLost` follows."""
-
     # --- for TLS ---
 
     def secured(self, peer_key: bytes) -> None:
         self.peer_key = peer_key
-        self.transport.registerProducer(self, True)
         if self.session is not None:
             self.session.opened()
 
     def decrypted(self, data: memoryview) -> None:
         if self.session is not None:
             self.session.received(data)
+
+    def filled(self) -> None:
+        if self.session is not None:
+            self.session.pause()
+
+    def drained(self) -> None:
+        if self.session is not None:
+            self.session.resume()
 
     def over(self) -> None:
         session, self.session = self.session, None
@@ -103,14 +93,7 @@ class TcpPipe(TlsProtocol):
     def write(self, data: bytes) -> None:
         self.encrypt(data)
 
-    def pause_reading(self) -> None:
-        self.transport.pauseProducing()
-
-    def resume_reading(self) -> None:
-        self.transport.resumeProducing()
-
     def close(self) -> None:
-        self.transport.unregisterProducer()
         self.shut()
 
     def abort(self) -> None:

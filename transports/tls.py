@@ -11,8 +11,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
 from OpenSSL._util import ffi, lib
+from twisted.internet.interfaces import IPullProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from bitdust_node.errors import BitDustError, Corrupt
 from bitdust_node.identity.device import DeviceKey, spki_of
@@ -61,12 +63,14 @@ def peer_key_of(connection: SSL.Connection) -> bytes:
 
 #: A TLS record carries no more than this.
 RECORD = 16 * 1024
-#: Bytes that are decrypted at once, so that they stay in the cache of a core.
+#: Bytes that are read and decrypted at once, so that they stay in the cache of a core.
 SLICE = 256 * 1024
 #: Plaintext that is handed on at once.
 ROOM = SLICE + 2 * RECORD
-#: Bytes that wait for the socket at most when nothing was written: answers of TLS itself.
-LITTLE = 1024
+#: Bytes that wait for the socket before the heirs are asked to pause, and that it is offered at once.
+BUFFER = 1024 * 1024
+#: Slices that are read from a connection before others have their turn.
+SLICES = 4
 
 
 class Room:
@@ -80,6 +84,9 @@ class Room:
     def __init__(self) -> None:
         self._memory = memoryview(bytearray(ROOM))
         self._start = ffi.from_buffer(self._memory)
+        # another one, as what is read may be answered before it is handed on
+        self._sealed = memoryview(bytearray(ROOM))
+        self._sealed_start = ffi.from_buffer(self._sealed)
 
     def read(self, tls: SSL.Connection) -> tuple[memoryview, bool]:
         """
@@ -103,7 +110,15 @@ class Room:
                 raise
         return self._memory[:at], True
 
+    def encrypted(self, tls: SSL.Connection) -> memoryview:
+        """
+        Some of what is to be sent, nothing when that is all. To be sent before this is called again.
+        """
+        size = lib.BIO_read(tls._from_ssl, self._sealed_start, ROOM)
+        return self._sealed[: max(size, 0)]
 
+
+@implementer(IPullProducer)
 class TlsProtocol(Protocol):
     """
     TLS over one TCP connection, with few and large calls: what Twisted's own layer does record by record is done
@@ -123,6 +138,11 @@ class TlsProtocol(Protocol):
             self._tls.set_accept_state()
         self._secured = False
         self._over = False
+        # bytes that the transport has not yet given to the socket
+        self._unsent = 0
+        self._paused = False
+        # slices that were read in this turn of the reactor
+        self._slices = 0
 
     # --- what the heirs hear ---
 
@@ -131,6 +151,12 @@ class TlsProtocol(Protocol):
 
     def decrypted(self, data: memoryview) -> None:
         """Bytes came; they are good until this returns."""
+
+    def filled(self) -> None:
+        """Enough waits for the socket."""
+
+    def drained(self) -> None:
+        """Nothing waits for the socket any more."""
 
     def over(self) -> None:
         """The connection is gone."""
@@ -141,15 +167,24 @@ class TlsProtocol(Protocol):
         """Send bytes."""
         if not self._over:
             self._tls.sendall(data)
-            # all that it has become, in one call: a record adds 22 bytes
-            self._flush(len(data) + len(data) // 512 + LITTLE)
+            self._flush()
+
+    def pause_reading(self) -> None:
+        """Read nothing more from the socket."""
+        self._paused = True
+        self.transport.pauseProducing()
+
+    def resume_reading(self) -> None:
+        """Go on reading."""
+        self._paused = False
+        self.transport.resumeProducing()
 
     def shut(self) -> None:
         """Close when all is sent."""
         if not self._over:
             self._over = True
             self._farewell()
-            self.transport.loseConnection()
+            self._leave()
 
     def drop(self) -> None:
         """Close at once."""
@@ -159,15 +194,28 @@ class TlsProtocol(Protocol):
     # --- for Twisted ---
 
     def connectionMade(self) -> None:
+        self.transport.bufferSize, self.transport.SEND_LIMIT = SLICE, BUFFER
+        # it says when its buffer is empty to those who offer more only then
+        self.transport.registerProducer(self, False)
         self._shake()
 
     def dataReceived(self, data: bytes) -> None:
         if self._over:
             return
-        view = memoryview(data)
-        for at in range(0, len(view), SLICE):
-            if not self._over:
-                self._decrypt(view[at : at + SLICE])
+        self._decrypt(data)
+        # there is more: read on, so that the reactor does not have to come back for every slice
+        self._slices += 1
+        if len(data) == SLICE and self._slices < SLICES and not (self._paused or self._over):
+            self.transport.doRead()
+        self._slices = 0
+
+    def resumeProducing(self) -> None:
+        """The socket has taken all that waited."""
+        self._unsent = 0
+        self.drained()
+
+    def stopProducing(self) -> None:
+        """The connection is lost: `connectionLost` follows."""
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._over = True
@@ -184,7 +232,7 @@ class TlsProtocol(Protocol):
         except SSL.Error:
             self._flush()  # the alert says what was wrong
             self._over = True
-            self.transport.loseConnection()
+            self._leave()
             return False
         self._flush()
         try:
@@ -196,7 +244,7 @@ class TlsProtocol(Protocol):
         self.secured(peer_key)
         return not self._over
 
-    def _decrypt(self, data: memoryview) -> None:
+    def _decrypt(self, data: bytes) -> None:
         self._tls.bio_write(data)
         if not self._secured and not self._shake():
             return
@@ -211,15 +259,28 @@ class TlsProtocol(Protocol):
             if plain:
                 self.decrypted(plain)
 
-    def _flush(self, most: int = LITTLE) -> None:
-        try:
-            while True:
-                data = self._tls.bio_read(most)
-                self.transport.write(data)
-                if len(data) < most:
-                    return
-        except SSL.WantReadError:
-            return
+    def _leave(self) -> None:
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    def _flush(self) -> None:
+        while data := self._room.encrypted(self._tls):
+            self._send(data)
+
+    def _send(self, data: memoryview) -> None:
+        """
+        What is large goes to the socket at once, while it is in the cache of this core; what that does not take, and
+        what is small, waits for it.
+        """
+        if len(data) >= RECORD and not self._unsent:
+            sent = self.transport.writeSomeData(data)
+            # a lost connection is found when the rest is written
+            data = data[sent:] if isinstance(sent, int) else data
+        if data:
+            self._unsent += len(data)
+            self.transport.write(bytes(data))
+            if self._unsent >= BUFFER:
+                self.filled()
 
     def _farewell(self) -> None:
         if not self._secured:
