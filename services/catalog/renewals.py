@@ -22,6 +22,8 @@ Bury = Callable[[Callable[[sqlite3.Connection], Any]], Coroutine[Any, Any, Any]]
 
 _BURY = "INSERT OR IGNORE INTO tombstones (node_id, version, idurl, created) VALUES (?, ?, ?, ?)"
 
+UNDER_WAY = "pieces of this version are being made anew already"
+
 
 class Renewals:
     """
@@ -33,11 +35,15 @@ class Renewals:
 
     def __init__(self, database: Database, bury: Bury, changes: Changes, clock: Clock) -> None:
         self._database, self._bury, self._changes, self._clock = database, bury, changes, clock
+        #: Versions of which pieces are being made at this moment.
+        self._running: set[bytes] = set()
 
     async def barred(self, version: bytes) -> set[str]:
         """
         The nodes that must not get a piece of a version now: what they keep of it is about to be deleted.
         """
+        if version not in self._running:
+            await self._end_left("version = ?", version)
         query = "SELECT node_id FROM tombstones WHERE version = ?"
         return await self._database.read(lambda c: {str(row[0]) for row in c.execute(query, (version,))})
 
@@ -51,16 +57,26 @@ class Renewals:
             if c.execute("SELECT 1 FROM versions WHERE id = ?", (version,)).fetchone() is None:
                 raise NotFound("the version was deleted meanwhile")
             if c.execute("SELECT 1 FROM renewals WHERE version = ?", (version,)).fetchone() is not None:
-                raise Conflict("pieces of this version are being made anew already")
+                raise Conflict(UNDER_WAY)
             c.executemany("INSERT INTO renewals VALUES (?, ?, ?)", [(version, *receiver) for receiver in receivers])
 
-        await self._database.run(change)
+        if version in self._running:
+            raise Conflict(UNDER_WAY)
+        # before it is written: what is written and not here counts as left over
+        self._running.add(version)
+        try:
+            await self._database.run(change)
+        except BaseException:
+            self._running.discard(version)
+            raise
 
     async def end(self, version: bytes, receivers: Sequence[tuple[str, str]], stored: Sequence[Piece]) -> None:
         """
         These pieces were acknowledged. Holders that have lost theirs to others may forget it, and so may receivers
-        that have none: they may have stored it nevertheless.
+        that have none: they may have stored it nevertheless. When this can not be written, as the disk is full, the
+        next `barred` does it, as if nobody had acknowledged anything.
         """
+        self._running.discard(version)
         now = self._clock.seconds()
 
         def change(c: sqlite3.Connection) -> None:
@@ -84,11 +100,19 @@ class Renewals:
         """
         What was under way when the node ended is not.
         """
+        self._running.clear()
+        await self._end_left("TRUE")
+
+    async def _end_left(self, where: str, *values: object) -> None:
+        """End what nobody will end any more."""
+        query = f"SELECT node_id, version, idurl FROM renewals WHERE {where}"  # noqa: S608 - our own words
+        if not await self._database.read(lambda c: c.execute(query, values).fetchone()):
+            return
         now = self._clock.seconds()
 
         def change(c: sqlite3.Connection) -> None:
-            rows = c.execute("SELECT node_id, version, idurl FROM renewals").fetchall()
+            rows = c.execute(query, values).fetchall()
             c.executemany(_BURY, [(*row, now) for row in rows if not holds(c, row[1], row[0])])
-            c.execute("DELETE FROM renewals")
+            c.execute(f"DELETE FROM renewals WHERE {where}", values)  # noqa: S608 - our own words
 
         await self._bury(change)

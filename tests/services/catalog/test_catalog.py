@@ -4,7 +4,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import TestCase
 
-from bitdust_node.errors import Conflict, Invalid, NotFound
+from bitdust_node.errors import Conflict, Full, Invalid, NotFound
 from bitdust_node.paths import DataFolder
 from bitdust_node.threads import InlineWorkers
 from services.catalog.catalog import Catalog
@@ -154,6 +154,28 @@ class CatalogTest(TestCase):
         self.assertIn("node6", await catalog.renewals.barred(VERSION))
         with self.assertRaises(NotFound):
             await catalog.renewals.begin(VERSION, [])
+
+    async def test_a_renewal_whose_end_could_not_be_written_is_ended_by_the_next_one(self) -> None:
+        catalog = await self.make()
+        item, _ = await catalog.create("master", "a", folder=False)
+        await self.stored(catalog, item)
+        receivers = [("node9", "http://s9/s.xml")]
+        await catalog.renewals.begin(VERSION, receivers)
+        self.assertEqual(await catalog.renewals.barred(VERSION), set())
+
+        async def full(change: object) -> None:
+            raise Full("no room left on the disk")
+
+        bury = catalog.renewals._bury
+        catalog.renewals._bury = full  # type: ignore[assignment]
+        with self.assertRaises(Full):
+            await catalog.renewals.end(VERSION, receivers, [])
+        with self.assertRaises(Full):
+            await catalog.renewals.barred(VERSION)
+        catalog.renewals._bury = bury
+        self.assertEqual(await catalog.renewals.barred(VERSION), {"node9"})
+        await catalog.renewals.begin(VERSION, [("node8", "http://s8/s.xml")])
+        self.assertEqual(await catalog.renewals.barred(VERSION), {"node9"})
 
     async def test_deleting_leaves_tombstones_until_they_are_buried(self) -> None:
         catalog = await self.make()
