@@ -36,6 +36,10 @@ from tests.chaos.machine import LASTING, Machine, WireNet
 from tests.chaos.promises import Promises
 
 PATHS = ("a", "b", "docs/c", "docs/d")
+#: What is uploaded as a folder.
+TREE = "tree"
+#: What the last part of a path may become, by what it is.
+NAMES = ({"docs", "papers"}, {"tree", "woods"}, {"a", "b", "c", "d", "e"})
 SIZES = (0, 5_000, 300_000, 3_000_000, 12_000_000)
 #: How many suppliers a customer may want; the option.
 NUMBERS, NUMBER = (2, 4, 7), "services/customer/suppliers-number"
@@ -129,12 +133,14 @@ class RealPlay:
             *(self.upload,) * 10,
             *(self.download,) * 4,
             *(self.delete,) * 2,
+            *(self.rename,) * 2,
             *(self.kill_supplier,) * 3,
             *(self.kill_customer,) * 1,
             *(self.freeze,) * 2,
             *(self.revive,) * 4,
             *(self.spoil,) * 3,
             *(self.give_less,) * 1,
+            *(self.lose_pieces,) * 1,
             *(self.replace,) * 1,
             *(self.change_number,) * 1,
         )
@@ -168,11 +174,10 @@ class RealPlay:
     def upload(self) -> str:
         node = self._customer()
         promises = self._promises[node.name]
-        remote = self.dice.choice(PATHS)
-        source = self._sources / str(self.taken)
-        source.write_bytes(self.dice.randbytes(self.dice.choice(SIZES)))
+        remote = self.dice.choice((*PATHS, TREE))
+        source = self._source(remote)
         promises.sources[remote].append(source)
-        self._call(node, "file_create", remote_path=remote, exist_ok=True)
+        self._call(node, "file_create", remote_path=remote, as_folder=source.is_dir(), exist_ok=True)
 
         def go() -> None:
             try:
@@ -224,6 +229,19 @@ class RealPlay:
             promises.delete(told["path_id"].rpartition(":")[2])
         return f"{node.name} deletes {remote}{'' if told else ' in vain'}"
 
+    def rename(self) -> str:
+        """Within its folder: so it keeps its path id, by which uploads that are under way are reported."""
+        node = self._customer()
+        promises = self._promises[node.name]
+        there = {version.path for version in files_of(promises.customer)}
+        old = self.dice.choice(sorted(there | {"docs", "papers"}))
+        folder, slash, name = old.rpartition("/")
+        new = f"{folder}{slash}{self.dice.choice(sorted(next(names for names in NAMES if name in names) - {name}))}"
+        told = self._call(node, "file_rename", remote_path=old, new_path=new)
+        # if the answer is lost it may have another name all the same
+        promises.rename(old, new, "", "")
+        return f"{node.name} renames {old} to {new}{'' if told else ' in vain'}"
+
     def kill_supplier(self) -> str:
         return self._kill(self.dice.choice(list(self._suppliers.values())))
 
@@ -268,6 +286,17 @@ class RealPlay:
         if node.name not in self._frozen:
             self._call(node, "config_set", key="services/supplier/donated-space", value="1 MB")
         return f"{node.name} gives less room"
+
+    def lose_pieces(self) -> str:
+        node_id, node = self.dice.choice(list(self._suppliers.items()))
+        if not self._tolerable(lambda kept: kept.supplier != node.name):
+            return f"{node.name} is needed"
+        self._kill(node)
+        base, with_ledger = self._disks[node_id].base, self.dice.random() < 0.5
+        shutil.rmtree(base / "pieces", ignore_errors=True)
+        for path in base.glob("ledger.db*") if with_ledger else ():
+            path.unlink()
+        return f"{node.name} loses its pieces{' and its ledger' if with_ledger else ''}"
 
     def replace(self) -> str:
         node = self._customer()
@@ -374,6 +403,20 @@ class RealPlay:
         return ""
 
     # small things
+
+    def _source(self, remote: str) -> Path:
+        path = self._sources / str(self.taken)
+        if remote != TREE:
+            path.write_bytes(self._bytes())
+            return path
+        (path / "sub").mkdir(parents=True)
+        for at in range(self.dice.randrange(5)):
+            (path / self.dice.choice((".", "sub")) / f"f{at}").write_bytes(self._bytes())
+        (path / "link").symlink_to("sub")
+        return path
+
+    def _bytes(self) -> bytes:
+        return self.dice.randbytes(self.dice.choice(SIZES))
 
     def _tolerable(self, stays: Callable[[Kept], bool]) -> bool:
         return tolerable(self._disks, [promises.customer for promises in self._promises.values()], stays)
