@@ -76,10 +76,9 @@ def _names() -> Iterator[str]:
 
 
 def _seen(block: Buffer) -> Any:
-    """The bytes of a block as C sees them."""
-    kind = ctypes.c_char * len(block)
+    """The first byte of a block as C sees it; the others are behind it."""
     try:
-        return kind.from_buffer(block)
+        return ctypes.c_char.from_buffer(block)
     except TypeError:
         # not ours to write into
-        return kind.from_buffer_copy(block)
+        return ctypes.c_char.from_buffer(bytearray(block))

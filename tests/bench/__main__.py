@@ -142,6 +142,7 @@ def _print_primitives(floor: Primitives) -> None:
     print("| primitive | MB/s |\n|---|---|")
     rows = {"AES-256-GCM": floor.aes, "SHA-256": floor.sha, "TLS 1.3, both ends": floor.tls}
     rows |= {"file to memory": floor.load, "memory to file, processor": floor.store, "memory to disk": floor.write}
+    rows |= {"disk to memory": floor.fetch}
     rows |= {f"erasure code, encode {k} of {m}": cost for (k, m), cost in floor.encode.items()}
     rows |= {f"erasure code, decode {k} of {m}": cost for (k, m), cost in floor.decode.items()}
     for name, cost in rows.items():

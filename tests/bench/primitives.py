@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from mmap import mmap
 from pathlib import Path
 
 from cryptography import x509
@@ -33,7 +34,7 @@ class Primitives:
     """
     Seconds that one megabyte (10^6 bytes) takes: of one core for `aes`, `sha`, `tls` (both ends), the erasure code,
     `load` (from a file in memory) and `store` (to a file, and its fsync); of the clock for `write`, the same as
-    `store` with the time of the disk.
+    `store` with the time of the disk, and `fetch`, from the disk past the cache.
     """
 
     aes: float
@@ -42,6 +43,7 @@ class Primitives:
     load: float
     store: float
     write: float
+    fetch: float
     encode: dict[tuple[int, int], float]
     decode: dict[tuple[int, int], float]
 
@@ -57,12 +59,13 @@ class Primitives:
 
     def floor_down(self, megabytes: float, k: int, m: int, cores: int, lost: bool = False) -> float:
         """
-        The same for a download, which hashes nothing: the seal is its check. `lost` when the first pieces are gone
-        and must be computed from the others.
+        The same for a download, which hashes nothing: the seal is its check. Pieces are on the disk and in no cache,
+        and here it is one disk that they are read from and that the file is written to. `lost` when the first pieces
+        are gone and must be computed from the others.
         """
         decoding = self.decode[k, m] if lost else 0.0
         computing = megabytes * (self.load + self.tls + decoding + self.aes + self.store)
-        return max(computing / cores, megabytes * self.write)
+        return max(computing / cores, megabytes * (self.fetch + self.write))
 
 
 def measure(schemes: list[tuple[int, int]], folder: Path, megabytes: int = 64) -> Primitives:
@@ -82,6 +85,7 @@ def measure(schemes: list[tuple[int, int]], folder: Path, megabytes: int = 64) -
         load=_loading(folder, view) / megabytes,
         store=_cpu(lambda: _write(folder, view)) / megabytes,
         write=_wall(lambda: _write(folder, view)) / megabytes,
+        fetch=_fetching(folder, view) / megabytes,
         encode={(k, m): _coding(blocks, k, m, range(k), range(k, m)) / megabytes for k, m in schemes},
         decode={(k, m): _coding(blocks, k, m, range(m - k, m), range(min(k, m - k))) / megabytes for k, m in schemes},
     )
@@ -129,6 +133,22 @@ def _loading(folder: Path, data: memoryview) -> float:
         file.write(data)
         file.flush()
         return _cpu(lambda: [os.preadv(file.fileno(), [room], at) for at in range(0, len(data), len(room))])
+
+
+def _fetching(folder: Path, data: memoryview) -> float:
+    """
+    Seconds of the clock to read `data` from the disk, a MiB at a time.
+    """
+    room = mmap(-1, 1 << 20)
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+        direct = os.open(file.name, os.O_RDONLY | getattr(os, "O_DIRECT", 0))
+        try:
+            return _wall(lambda: [os.preadv(direct, [room], at) for at in range(0, len(data), len(room))])
+        finally:
+            os.close(direct)
 
 
 def _through_tls(data: bytearray) -> None:
