@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from pathlib import Path
 
 from bitdust_node.errors import Conflict
 
-#: Seconds to let go those who only look whether the directory is in use; they hold the file for a moment.
-LOOKERS_SECONDS = 2.0
+#: Those who only look whether the directory is in use hold the file for some microseconds: tries until they are gone,
+#: which take about a second.
+TRIES = 50_000
 
 
 class FolderLock:
@@ -45,19 +45,19 @@ class FolderLock:
 
 
 def _locked(path: Path) -> int:
-    end = time.monotonic() + LOOKERS_SECONDS
+    tries = TRIES
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         if _taken(file):
             # the one who had it may have removed the file between our open and our lock
             if path.exists() and path.stat().st_ino == os.fstat(file).st_ino:
                 return file
-        elif not _only_looked_at(file) or time.monotonic() > end:
+        elif not _only_looked_at(file) or not tries:
             pid = os.read(file, 20).decode("ascii", "replace").strip() or "?"
             os.close(file)
             raise Conflict(f"another process [{pid}] already uses the data directory {path.parent}")
         else:
-            time.sleep(0.001)
+            tries -= 1
         os.close(file)
 
 

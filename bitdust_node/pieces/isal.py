@@ -15,8 +15,6 @@ from functools import cache
 from importlib import metadata
 from typing import Any
 
-from twisted.logger import Logger
-
 from bitdust_node.pieces.blocks import Buffer
 
 #: Bytes that `ec_init_tables` makes of each coefficient.
@@ -57,10 +55,10 @@ def library() -> Any | None:
         try:
             found = ctypes.CDLL(name)
             found.ec_init_tables.restype = found.ec_encode_data.restype = None
-        except (OSError, AttributeError) as error:
-            Logger().info("ISA-L at {name} can not be used: {error}", name=name, error=error)
-        else:
-            return found
+        except (OSError, AttributeError):
+            # of another machine, or something else of that name
+            continue
+        return found
     return None
 
 

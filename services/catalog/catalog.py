@@ -15,6 +15,7 @@ from bitdust_node.database import Database
 from bitdust_node.errors import Conflict, NotFound
 from bitdust_node.paths import DataFolder
 from bitdust_node.threads import Workers
+from services.catalog.afterwards import Afterwards
 from services.catalog.batches import Read
 from services.catalog.changes import Change, Changes, Gone, gone_items, gone_versions
 from services.catalog.departures import Departures
@@ -64,6 +65,8 @@ class Catalog(Questions):
         self.renewals = Renewals(self._database, self._bury, self.changes, clock)
         #: Small files that are stored together.
         self.packs = Packs(self._database, self._bury, self.changes, clock)
+        #: What could not be written when it was due.
+        self.afterwards = Afterwards(clock)
         #: What lists show.
         self.views = Views(self._database)
         #: Grows with every change; clients compare it.
@@ -76,6 +79,7 @@ class Catalog(Questions):
         self.revision = await self._database.read(lambda c: int(c.execute("SELECT number FROM revision").fetchone()[0]))
 
     async def close(self) -> None:
+        await self.afterwards.close()
         await self._database.close()
 
     # items

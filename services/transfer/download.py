@@ -5,6 +5,7 @@ One download: a version on its way back to the local disk.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from time import ctime
 from typing import Any
@@ -217,7 +218,9 @@ class Download(Job):
             # the task is what finds the temporary file again if the node ends before it is removed
             await self._cleaning
         try:
-            await self._means.catalog.errands.remove_task(self.task.id)
+            catalog = self._means.catalog
+            remove = partial(catalog.errands.remove_task, self.task.id)
+            await catalog.afterwards.surely(f"remove the task of the download {self.backup_id}", remove)
             if self._mark is not None or (self._marking is not None and self._marking.made):
                 await self._checkpoints.remove(self.task.temporary)
         except CancelledError:

@@ -9,6 +9,7 @@ import secrets
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -176,7 +177,8 @@ class Line:
             await self._send(files, reading, begun, pack, layout, receivers)
         except BaseException:
             # also when it was broken off: at the next start it would be found and dropped just so
-            self._tasks.spawn("forget a pack", means.catalog.packs.forget(pack, list(begun)))
+            forget = partial(means.catalog.packs.forget, pack, list(begun))
+            self._tasks.spawn("forget a pack", means.catalog.afterwards.surely("forget a pack", forget))
             raise
 
     async def _send(

@@ -344,18 +344,20 @@ class Upload(Job):
         self._ends.spawn("clean up", self._clean_up())
 
     async def _clean_up(self) -> None:
+        catalog = self._means.catalog
+        if self._version_id is not None:
+            remove = partial(catalog.drop_version, self._version_id, self.task.id)
+        else:
+            remove = partial(catalog.errands.remove_task, self.task.id)
         try:
-            if self._version_id is not None:
-                await self._means.catalog.drop_version(self._version_id, self.task.id)
-            else:
-                await self._means.catalog.errands.remove_task(self.task.id)
+            await catalog.afterwards.surely(f"remove what is left of the upload {self.backup_id}", remove)
         except CancelledError:
             raise
         except Closed:
             # the node ends
             self.log.info("what is left of the upload {id} goes at the next start", id=self.backup_id)
-        except Exception:  # noqa: BLE001 - e.g. the own disk is full: what is left in the catalog goes at the next start
-            self.log.failure("what is left of the upload {id} can not be removed now", id=self.backup_id)
+        except Exception:  # noqa: BLE001 - the upload is over all the same
+            self.log.failure("what is left of the upload {id} can not be removed", id=self.backup_id)
         self._finish(self._error)
 
     def _finish(self, error: BitDustError | None) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 from twisted.logger import Logger
@@ -202,7 +203,7 @@ class Recoding:
             size = layout.piece_bytes(opened.manifest.length)
             await catalog.note_stored(name, old.size, manifest, size, list(receivers), replaces=old.id)
         except BitDustError:
-            await catalog.drop_version(name)
+            await catalog.afterwards.surely("remove what was not coded anew", partial(catalog.drop_version, name))
             raise
 
     async def _no_downloads(self, item: Item) -> None:

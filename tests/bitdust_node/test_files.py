@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -84,21 +83,24 @@ class FolderLockTests(SynchronousTestCase):
         path.write_text("99999999")
         looker = path.open("r+")
         fcntl.flock(looker, fcntl.LOCK_SH)
-        waited: list[float] = []
+        only_looked_at = lock_module._only_looked_at
+        asked: list[int] = []
 
-        def look_away(seconds: float) -> None:
-            waited.append(seconds)
+        def then_look_away(file: int) -> bool:
+            asked.append(file)
+            told = only_looked_at(file)
             looker.close()
+            return told
 
-        self.patch(time, "sleep", look_away)
+        self.patch(lock_module, "_only_looked_at", then_look_away)
         FolderLock(path).release()
-        self.assertEqual(len(waited), 1)
+        self.assertEqual(len(asked), 1)
 
     def test_does_not_wait_for_ever(self) -> None:
         path = make_private_folder(Path(self.mktemp())) / "processid"
         path.touch()
         with path.open("r+") as looker:
             fcntl.flock(looker, fcntl.LOCK_SH)
-            self.patch(lock_module, "LOOKERS_SECONDS", 0.01)
+            self.patch(lock_module, "TRIES", 2)
             with self.assertRaises(Conflict):
                 FolderLock(path)

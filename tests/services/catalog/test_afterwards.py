@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from bitdust_node.errors import BitDustError, Closed, Full
+from services.catalog.afterwards import AGAIN, Afterwards
+
+
+class AfterwardsTest(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.afterwards = Afterwards(self.clock)
+        self.answers: list[BitDustError | None] = []
+        self.tries = 0
+
+    async def change(self) -> None:
+        self.tries += 1
+        answer = self.answers.pop(0)
+        if answer is not None:
+            raise answer
+
+    def ask(self) -> Deferred[None]:
+        return Deferred.fromCoroutine(self.afterwards.surely("remove it", self.change))
+
+    def test_what_can_be_done_is_done_once(self) -> None:
+        self.answers = [None]
+        self.successResultOf(self.ask())
+        self.clock.advance(10 * AGAIN)
+        self.assertEqual(self.tries, 1)
+
+    def test_what_fails_is_tried_until_it_is_done(self) -> None:
+        self.answers = [Full("no room"), Full("no room"), None]
+        self.successResultOf(self.ask())
+        for tries in (1, 2, 3, 3):
+            self.assertEqual(self.tries, tries)
+            self.clock.advance(AGAIN)
+        self.assertEqual(self.answers, [])
+
+    def test_the_end_of_the_catalog_is_the_end_of_it(self) -> None:
+        self.answers = [Full("no room"), Closed("closed")]
+        self.successResultOf(self.ask())
+        self.clock.advance(AGAIN)
+        self.clock.advance(AGAIN)
+        self.assertEqual(self.tries, 2)
+        self.answers = [Closed("closed")]
+        self.failureResultOf(self.ask(), Closed)
+
+    def test_nothing_goes_on_when_it_was_closed(self) -> None:
+        self.answers = [Full("no room")]
+        self.successResultOf(self.ask())
+        self.successResultOf(Deferred.fromCoroutine(self.afterwards.close()))
+        self.clock.advance(AGAIN)
+        self.assertEqual(self.tries, 1)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
