@@ -67,7 +67,7 @@ RECORD = 16 * 1024
 SLICE = 256 * 1024
 #: Plaintext that is handed on at once.
 ROOM = SLICE + 2 * RECORD
-#: Bytes that wait for the socket before the heirs are asked to pause, and that it is offered at once.
+#: Bytes that wait for the socket before the heirs are asked to pause, and that the socket is offered at once.
 BUFFER = 1024 * 1024
 #: Slices that are read from a connection before others have their turn.
 SLICES = 4
@@ -165,9 +165,15 @@ class TlsProtocol(Protocol):
 
     def encrypt(self, data: bytes) -> None:
         """Send bytes."""
-        if not self._over:
+        if self._over:
+            return
+        try:
             self._tls.sendall(data)
-            self._flush()
+        except SSL.Error:
+            # this answers what came before rubbish, which has broken both directions
+            self.drop()
+            return
+        self._flush()
 
     def pause_reading(self) -> None:
         """Read nothing more from the socket."""

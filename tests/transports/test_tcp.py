@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from automats.registry import Automats
 from bitdust_node.config.config import Config
-from bitdust_node.errors import Invalid, Unavailable
+from bitdust_node.errors import Full, Invalid, Unavailable
 from bitdust_node.network import Network
 from bitdust_node.router.admission import Admission
 from bitdust_node.router.entrance import STRANGERS, Strangers
@@ -28,6 +28,12 @@ from transports.tls import context_of
 
 
 class Raw(Protocol):
+    def __init__(self) -> None:
+        self.gone: Deferred[None] = Deferred()
+
+    def connectionLost(self, reason: Any = None) -> None:
+        self.gone.callback(None)
+
     def abort(self) -> None:
         assert self.transport is not None
         self.transport.abortConnection()  # type: ignore[attr-defined]
@@ -78,6 +84,29 @@ class Tcp(TransportSuite, TestCase):
             raw.transport.write(rubbish)
             raw.transport.loseConnection()
         await self.join(a, b)
+
+    async def test_who_is_not_let_in_is_told_at_once(self) -> None:
+        [a] = await self.ends(1, strangers=Strangers(rate=0.001, burst=1))
+        first, second = await self.raw(a), await self.raw(a)
+        await second.gone
+        self.assertEqual(a.transport.knocking, 1)
+        first.abort()
+        await first.gone
+
+    async def test_peer_that_does_not_read(self) -> None:
+        """What is kept for it is limited, and comes in order when it reads again."""
+        a, b = await self.pair()
+        b.session._pipe.pause_reading()
+        sent = 0
+        with self.assertRaises(Full):
+            while True:
+                a.session.send(b"%d " % sent + bytes(60_000))
+                sent += 1
+        b.session._pipe.resume_reading()
+        for number in range(sent):
+            self.assertEqual(int((await b.messages.get()).partition(b" ")[0]), number)
+        a.session.send(b"it goes on")
+        self.assertEqual(await b.messages.get(), b"it goes on")
 
     async def test_only_tls_1_3(self) -> None:
         [a] = await self.ends(1)
