@@ -67,7 +67,7 @@ RECORD = 16 * 1024
 SLICE = 256 * 1024
 #: Plaintext that is handed on at once.
 ROOM = SLICE + 2 * RECORD
-#: Bytes that wait for the socket before the heirs are asked to pause, and that the socket is offered at once.
+#: Bytes that are sent in one turn before the heirs are asked to pause, and that the socket is offered at once.
 BUFFER = 1024 * 1024
 #: Slices that are read from a connection before others have their turn.
 SLICES = 4
@@ -138,8 +138,8 @@ class TlsProtocol(Protocol):
             self._tls.set_accept_state()
         self._secured = False
         self._over = False
-        # bytes that the transport has not yet given to the socket
-        self._unsent = 0
+        # bytes that the transport has not yet given to the socket, and all that were sent since it had none
+        self._unsent = self._given = 0
         self._paused = False
         # slices that were read in this turn of the reactor
         self._slices = 0
@@ -153,10 +153,10 @@ class TlsProtocol(Protocol):
         """Bytes came; they are good until this returns."""
 
     def filled(self) -> None:
-        """Enough waits for the socket."""
+        """Enough was sent for now."""
 
     def drained(self) -> None:
-        """Nothing waits for the socket any more."""
+        """Nothing waits for the socket, and others had their turn."""
 
     def over(self) -> None:
         """The connection is gone."""
@@ -217,7 +217,7 @@ class TlsProtocol(Protocol):
 
     def resumeProducing(self) -> None:
         """The socket has taken all that waited."""
-        self._unsent = 0
+        self._unsent = self._given = 0
         self.drained()
 
     def stopProducing(self) -> None:
@@ -278,6 +278,7 @@ class TlsProtocol(Protocol):
         What is large goes to the socket at once, while it is in the cache of this core; what that does not take, and
         what is small, waits for it.
         """
+        self._given += len(data)
         if len(data) >= RECORD and not self._unsent:
             sent = self.transport.writeSomeData(data)
             # a lost connection is found when the rest is written
@@ -285,8 +286,10 @@ class TlsProtocol(Protocol):
         if data:
             self._unsent += len(data)
             self.transport.write(bytes(data))
-            if self._unsent >= BUFFER:
-                self.filled()
+        if self._given >= BUFFER:
+            # also when a fast peer makes that the socket takes all: others are to have their turn, then it is `drained`
+            self.transport.startWriting()
+            self.filled()
 
     def _farewell(self) -> None:
         if not self._secured:

@@ -166,6 +166,15 @@ class Tls(TestCase):
         self.assertTrue(client.full)
         self.assertLess(client.unsent, BUFFER + 2 * RECORD)
 
+    async def test_others_have_their_turn_although_the_socket_takes_all(self) -> None:
+        client, _ = await self.pair()
+        client.transport.writeSomeData = len
+        client.more = [bytes(SLICE)] * 16
+        client.pump()
+        self.assertEqual(len(client.more), 12)
+        while client.more:
+            await sleep(CLOCK, 0)
+
     async def test_small_between_large(self) -> None:
         client, server = await self.pair()
         parts = [b"a", b"b" * 3 * SLICE, b"c", b"d" * SLICE, b"e"]
