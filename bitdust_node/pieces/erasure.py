@@ -10,7 +10,7 @@ zfec says what is multiplied with what; ISA-L multiplies where there is one (`is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import zfec
@@ -35,9 +35,9 @@ class Code:
             raise Invalid(f"a code of {k} of {m} pieces is not possible")
         self.k, self.m = k, m
         self._library = library
-        self._encoder = zfec.Encoder(k, m)
-        self._decoder = zfec.Decoder(k, m)
-        self._matrix = lru_cache(MATRICES)(self._new_matrix)
+        self._zfec = _Zfec(k, m)
+        # nothing of it leads back here, so that all of it is gone with its last user
+        self._matrix = lru_cache(MATRICES)(partial(_matrix, library, self._zfec))
 
     def make(self, blocks: Mapping[int, Buffer], places: Mapping[int, memoryview]) -> None:
         """
@@ -58,15 +58,25 @@ class Code:
         if self._library is not None:
             self._matrix(given, tuple(places)).multiply(chosen, list(places.values()))
             return
-        for place, made in zip(places.values(), self._by_zfec(chosen, given, tuple(places)), strict=True):
+        for place, made in zip(places.values(), self._zfec.make(chosen, given, tuple(places)), strict=True):
             place[:] = made
 
-    def _new_matrix(self, given: tuple[int, ...], wanted: tuple[int, ...]) -> isal.Matrix:
-        # what becomes of 1, 0, 0 ... and 0, 1, 0 ... is what the others are multiplied with
-        ones = [bytes(row == column for column in range(self.k)) for row in range(self.k)]
-        return isal.Matrix(self._library, self._by_zfec(ones, given, wanted))
 
-    def _by_zfec(self, blocks: Sequence[Buffer], given: tuple[int, ...], wanted: tuple[int, ...]) -> list[bytes]:
+class _Zfec:
+    """What zfec makes of blocks by itself."""
+
+    def __init__(self, k: int, m: int) -> None:
+        self.k = k
+        self._encoder = zfec.Encoder(k, m)
+        self._decoder = zfec.Decoder(k, m)
+
+    def make(self, blocks: Sequence[Buffer], given: tuple[int, ...], wanted: tuple[int, ...]) -> list[bytes]:
         data = blocks if given[-1] < self.k else self._decoder.decode(tuple(blocks), given)
         made: list[bytes] = self._encoder.encode(tuple(data), wanted)
         return made
+
+
+def _matrix(library: Any, code: _Zfec, given: tuple[int, ...], wanted: tuple[int, ...]) -> isal.Matrix:
+    # what becomes of 1, 0, 0 ... and 0, 1, 0 ... is what the others are multiplied with
+    ones = [bytes(row == column for column in range(code.k)) for row in range(code.k)]
+    return isal.Matrix(library, code.make(ones, given, wanted))

@@ -37,10 +37,11 @@ class Matrix:
     def multiply(self, blocks: Sequence[Buffer], places: Sequence[memoryview]) -> None:
         """
         Make as many blocks as there are rows, each in its place, out of as many as there are columns. All are of one
-        size, which is the caller's to see to: this writes where it is told to.
+        size, which is the caller's to see to: this writes where it is told to. TypeError for a place that can not be
+        written to.
         """
         # seen from here on, so that nobody moves them
-        seen, made = [*map(_seen, blocks)], [*map(_seen, places)]
+        seen, made = [*map(_seen, blocks)], [*map(ctypes.c_char.from_buffer, places)]
         sources = (ctypes.c_void_p * self._given)(*map(ctypes.addressof, seen))
         targets = (ctypes.c_void_p * self._made)(*map(ctypes.addressof, made))
         self._library.ec_encode_data(len(places[0]), self._given, self._made, self._tables, sources, targets)
@@ -74,7 +75,7 @@ def _names() -> Iterator[str]:
 
 
 def _seen(block: Buffer) -> Any:
-    """The first byte of a block as C sees it; the others are behind it."""
+    """The first byte of a block to be read as C sees it; the others are behind it."""
     try:
         return ctypes.c_char.from_buffer(block)
     except TypeError:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import platform
 import sys
+import weakref
 from random import Random
 from typing import Any
 
@@ -76,6 +77,20 @@ class Coding(SynchronousTestCase):
             blocks = coded(code, 70, Random(2))
             seen = {0: memoryview(bytearray(blocks[0])), 3: memoryview(blocks[3])}
             self.assertEqual(made(code, seen, [1]), {1: blocks[1]})
+
+    def test_places_that_can_not_be_written_to_are_refused(self) -> None:
+        """Else what was made would be lost, and nobody would know."""
+        for isal in LIBRARIES:
+            self.assertRaises(TypeError, Code(1, 2, isal).make, {0: b"data"}, {1: memoryview(bytes(4))})
+
+    def test_a_code_is_gone_with_its_last_user(self) -> None:
+        """It has matrices of some MB, and each rebuilding makes one: the next collection may be far."""
+        for isal in LIBRARIES:
+            code = Code(2, 4, isal)
+            coded(code, 9, Random(3))
+            gone = weakref.ref(code)
+            del code
+            self.assertIsNone(gone())
 
     def test_this_machine_has_the_fast_one(self) -> None:
         if not sys.platform.startswith("linux") or platform.machine() not in ("x86_64", "aarch64"):
