@@ -138,6 +138,7 @@ class Tls(TestCase):
         server.encrypt(b"go on")
         await client.hears(5)
         server.pause_reading()
+        server.transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * SLICE)
         for _ in range(slices):
             client.encrypt(bytes(SLICE))
         return client, server
