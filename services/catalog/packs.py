@@ -113,12 +113,15 @@ class Packs:
 
     async def forget(self, pack: bytes, entries: Sequence[bytes]) -> None:
         """
-        A pack that was begun is not stored, nor are its entries.
+        A pack that was begun is not stored, nor are its entries. One that is stored all the same stays: who asks may
+        not have heard of it.
         """
         now = self._clock.seconds()
         gone: list[Gone] = []
 
         def change(c: sqlite3.Connection) -> None:
+            if c.execute("SELECT 1 FROM versions WHERE id = ? AND state = 'ready'", (pack,)).fetchone() is not None:
+                return
             gone[:] = gone_versions(c, entries) if self._changes.heard else ()
             bury(c, [pack], now)
             c.executemany(

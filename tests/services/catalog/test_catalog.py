@@ -9,7 +9,8 @@ from bitdust_node.paths import DataFolder
 from bitdust_node.threads import InlineWorkers
 from services.catalog.catalog import Catalog
 from services.catalog.operations import Drop, pack
-from services.catalog.schema import Item, Piece
+from services.catalog.packs import Packed, Stored
+from services.catalog.schema import Item, Piece, Place
 from tests.clock import Clock
 
 VERSION = bytes(range(16))
@@ -176,6 +177,22 @@ class CatalogTest(TestCase):
         self.assertEqual(await catalog.renewals.barred(VERSION), {"node9"})
         await catalog.renewals.begin(VERSION, [("node8", "http://s8/s.xml")])
         self.assertEqual(await catalog.renewals.barred(VERSION), {"node9"})
+
+    async def test_a_pack_that_is_stored_is_not_forgotten(self) -> None:
+        """Who was to get a piece of it would delete it."""
+        catalog = await self.make()
+        item, _ = await catalog.create("master", "a", folder=False)
+        for number, stores in enumerate((True, False)):
+            entry, name = bytes([number]) * 16, bytes([9, number]) * 8
+            pieces = [Piece(name, at, f"node{at}", f"http://s{at}/s.xml", 0, "sent") for at in range(4)]
+            await catalog.packs.begin(name, 2, 4, pieces, {entry: item.id})
+            if stores:
+                packed = Packed(Place(entry, 0, 90), 80, 0)
+                await catalog.packs.end(name, Stored(90, b"manifest", 58, [0, 1, 2, 3]), [packed], 0)
+            await catalog.packs.forget(name, [entry])
+            there = [version.id for version in (await catalog.versions([item.id]))[item.id]]
+            self.assertEqual(there, [bytes(16)])
+            self.assertEqual(len(await catalog.errands.tombstones()), 0 if stores else 4)
 
     async def test_deleting_leaves_tombstones_until_they_are_buried(self) -> None:
         catalog = await self.make()
