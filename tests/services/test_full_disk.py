@@ -11,8 +11,14 @@ from typing import Any
 
 from bitdust_node.database import Database
 from bitdust_node.errors import Full
+from bitdust_node.identity.names import NodeId
+from bitdust_node.identity.recovered import Recovered
 from services.backup_db import BackupDb
 from services.catalog.batches import Read
+from services.customer import COMPARE, Customer
+from services.employer import Employer
+from services.hiring.family import Families, Family
+from services.hiring.suppliers import SupplierTable
 from services.supplier import Supplier
 from tests.services.catalog.test_devices import DevicesCase
 from tests.services.grid import GridCase
@@ -66,6 +72,74 @@ class CatalogTest(GridCase):
             for keeping in keepings
             if keeping is not None
         )
+
+
+class SuppliersTest(GridCase):
+    spare = 1
+
+    def setUp(self) -> None:
+        super().setUp()
+        path = self.tmp / "file"
+        path.write_bytes(b"text" * 100_000)
+        self.upload(path, "x")
+
+    def delivered(self) -> str:
+        told = self.run_now(self.customer.get(BackupDb).file_info("x"))
+        return str(told["versions"][0]["delivered"])
+
+    def hired(self) -> dict[int, str]:
+        return {at: str(link.node_id) for at, link in self.customer.get(Customer).links.items()}
+
+    def noted(self) -> dict[int, str]:
+        table = SupplierTable(self.customer.state_db)
+        return {one.position: str(one.node_id) for one in self.run_now(table.load())}
+
+    def test_who_could_not_be_replaced_stays(self) -> None:
+        customer, before = self.customer.get(Customer), self.hired()
+        new = next(member.node for member in self.suppliers if member.node.node_id not in before.values())
+        undo = customer._partings.undo
+
+        async def no_room(node_id: NodeId) -> None:
+            raise Full("no room left on the disk")
+
+        customer._partings.undo = no_room  # type: ignore[method-assign]
+        with self.assertRaises(Full):
+            self.run_now(self.customer.get(Employer).supplier_change(position=2, new_supplier_id=new.me.global_id))
+        customer._partings.undo = undo  # type: ignore[method-assign]
+        self.assertEqual(self.hired(), before)
+        self.clock.advance(2 * COMPARE)
+        self.clock.pump(20)
+        self.assertEqual((self.hired(), self.noted()), (before, before))
+        self.assertEqual(self.run_now(customer._partings._all()), [])
+        self.assertEqual(self.delivered(), "100%")
+        self.clock.advance(600)
+        self.assertEqual([len(self.member_of(node_id).get(Supplier).leases()) for node_id in before.values()], [1] * 4)
+
+    def test_who_could_not_be_dismissed_is_dismissed_later(self) -> None:
+        with full(self.customer.state_db):
+            self.customer.config.set("services/customer/suppliers-number", "2")
+            self.clock.advance(5)
+        self.flushLoggedErrors(Full)
+        self.until(lambda: sorted(self.hired()) == sorted(self.noted()) == [0, 1])
+        self.until(lambda: sum(len(member.get(Supplier).leases()) for member in self.suppliers) == 2, seconds=2000)
+
+    def test_after_a_recovery_that_could_not_be_noted_suppliers_are_looked_after(self) -> None:
+        before = tuple(link.hired.idurl for link in self.customer.get(Customer).links.values())
+        self.run_now(self.customer.stop())
+        self.customer.make()
+        recovered = self.customer.get(Recovered)
+        self.run_now(recovered.note(self.customer.node.node_id))
+
+        async def read(customer: str) -> Family:
+            return Family(customer, before)
+
+        async def no_room() -> None:
+            raise Full("no room left on the disk")
+
+        self.patch(self.customer.get(Families), "read", read)
+        self.patch(recovered, "done", no_room)
+        self.run_now(self.customer.start())
+        self.until(lambda: "suppliers" in {kind for kind, _ in self.customer.dht.records})
 
 
 class TwoDevicesTest(DevicesCase):
