@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from bitdust_node.database import Database
@@ -14,14 +14,19 @@ from bitdust_node.errors import Full
 from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.recovered import Recovered
 from services.backup_db import BackupDb
+from services.catalog.afterwards import AGAIN
 from services.catalog.batches import Read
 from services.customer import COMPARE, Customer
 from services.employer import Employer
 from services.hiring.family import Families, Family
 from services.hiring.suppliers import SupplierTable
+from services.messaging.outbox import Outbox
+from services.messaging.schema import MessagesDb
 from services.supplier import Supplier
 from tests.services.catalog.test_devices import DevicesCase
 from tests.services.grid import GridCase
+from tests.services.messaging.town import TownCase
+from tests.services.packs.test_packs import PacksCase, many
 
 
 @contextmanager
@@ -140,6 +145,39 @@ class SuppliersTest(GridCase):
         self.patch(recovered, "done", no_room)
         self.run_now(self.customer.start())
         self.until(lambda: "suppliers" in {kind for kind, _ in self.customer.dht.records})
+
+
+class RepackingTest(PacksCase):
+    def test_a_pack_that_could_not_be_written_anew_leaves_nothing(self) -> None:
+        catalog = self.customer.catalog
+        self.store(many(10))
+        (old,) = self.packs()
+        for at in range(8):
+            self.run_now(self.customer.get(BackupDb).file_delete(f"small/{at:03}"))
+        fullness = ExitStack()
+
+        async def no_room(*_: Any) -> None:
+            fullness.enter_context(full(catalog._database))
+            raise Full("no room left on the disk")
+
+        replace, catalog.packs.replace = catalog.packs.replace, no_room  # type: ignore[method-assign]
+        self.until(lambda: "run" in vars(catalog._database), 200, 1.0)
+        self.clock.advance(2)
+        fullness.close()
+        self.clock.advance(2 * AGAIN)
+        self.assertEqual(self.packs(), [old])
+        self.assertEqual(self.run_now(catalog.drop_unfinished()), 0)
+        catalog.packs.replace = replace  # type: ignore[method-assign]
+        self.until(lambda: self.packs() and old not in self.packs(), 200, 1.0)
+
+
+class MessagesTest(TownCase):
+    def test_nobody_is_left_to_carry_what_is_not_there(self) -> None:
+        outbox = self.alice.get(Outbox)
+        with full(self.alice.get(MessagesDb)), self.assertRaises(Full):
+            self.run_now(outbox.arrived(self.bob.node.node_id, [bytes(16)], "read"))
+        self.clock.advance(1)
+        self.assertEqual(outbox._couriers, {})
 
 
 class TwoDevicesTest(DevicesCase):
