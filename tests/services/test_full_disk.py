@@ -20,11 +20,13 @@ from services.customer import COMPARE, Customer
 from services.employer import Employer
 from services.hiring.family import Families, Family
 from services.hiring.suppliers import SupplierTable
+from services.joint_postman import JointPostman
 from services.messaging.outbox import Outbox
 from services.messaging.schema import MessagesDb
 from services.supplier import Supplier
 from tests.services.catalog.test_devices import DevicesCase
 from tests.services.grid import GridCase
+from tests.services.grouping.circle import GroupsCase
 from tests.services.messaging.town import TownCase
 from tests.services.packs.test_packs import PacksCase, many
 
@@ -178,6 +180,38 @@ class MessagesTest(TownCase):
             self.run_now(outbox.arrived(self.bob.node.node_id, [bytes(16)], "read"))
         self.clock.advance(1)
         self.assertEqual(outbox._couriers, {})
+
+
+class GroupTest(GroupsCase):
+    def states(self) -> list[str]:
+        told = [event.data or {} for event in self.owner.events("message-state-changed")]
+        return [str(one["new_state"]) for one in told]
+
+    def test_what_suppliers_take_later_counts_as_stored(self) -> None:
+        key_id, circle = self.group(self.people[1])
+        self.clock.advance(20)
+        with ExitStack() as fullness:
+            for supplier in self.suppliers:
+                posts = supplier.get(JointPostman)._posts
+                assert posts is not None
+                fullness.enter_context(full(posts._database))
+            self.send(self.owner, key_id, "x")
+            self.clock.advance(1)
+        self.assertEqual(self.states(), [])
+        self.until(lambda: self.people[1].texts() == ["x"])
+        self.until(lambda: self.states() == ["stored"], 60)
+        self.assertEqual(len(self.owner.part(circle)._unstored), 0)
+
+    def test_what_could_not_be_noted_is_noted_later(self) -> None:
+        key_id, circle = self.group(self.people[1])
+        self.clock.advance(20)
+        self.send(self.owner, key_id, "x")
+        with full(self.owner.get(MessagesDb)):
+            self.until(lambda: self.people[1].texts() == ["x"])
+            self.clock.advance(0.5)
+        self.assertEqual(self.states(), [])
+        self.until(lambda: self.states() == ["stored"], 60)
+        self.assertEqual(len(self.owner.part(circle)._unstored), 0)
 
 
 class TwoDevicesTest(DevicesCase):
