@@ -5,11 +5,9 @@ The disk of a node is full for a while, where its own books are: what could not 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import Any
 
-from bitdust_node.database import Database
 from bitdust_node.errors import Full
 from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.recovered import Recovered
@@ -25,24 +23,11 @@ from services.messaging.outbox import Outbox
 from services.messaging.schema import MessagesDb
 from services.supplier import Supplier
 from tests.services.catalog.test_devices import DevicesCase
+from tests.services.full import full
 from tests.services.grid import GridCase
 from tests.services.grouping.circle import GroupsCase
 from tests.services.messaging.town import TownCase
 from tests.services.packs.test_packs import PacksCase, many
-
-
-@contextmanager
-def full(database: Database) -> Iterator[None]:
-    """While nothing can be written to a database."""
-
-    async def run(function: Any) -> Any:
-        raise Full("no room left on the disk")
-
-    database.run = run  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        del database.run  # type: ignore[method-assign]
 
 
 class CatalogTest(GridCase):
