@@ -11,11 +11,13 @@ from typing import Any
 from bitdust_node.errors import Full
 from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.recovered import Recovered
+from bitdust_node.keys.ring import KeyRing
 from services.backup_db import BackupDb
 from services.catalog.afterwards import AGAIN
 from services.catalog.batches import Read
 from services.customer import COMPARE, Customer
 from services.employer import Employer
+from services.grouping.groups import Groups
 from services.hiring.family import Families, Family
 from services.hiring.suppliers import SupplierTable
 from services.joint_postman import JointPostman
@@ -186,6 +188,20 @@ class GroupTest(GroupsCase):
         self.until(lambda: self.people[1].texts() == ["x"])
         self.until(lambda: self.states() == ["stored"], 60)
         self.assertEqual(len(self.owner.part(circle)._unstored), 0)
+
+    def test_a_group_that_came_back_is_joined_later(self) -> None:
+        key_id, circle = self.group()
+        person = self.people[1]
+        self.invite(key_id, person)
+        ring, groups = person.get(KeyRing), person.get(Groups)
+        self.run_now(ring.activate(key_id, active=True))
+        with full(person.get(MessagesDb)):
+            # as after a recovery
+            groups._returned(ring.get(key_id))
+            self.clock.advance(1)
+        self.assertIsNone(groups.get(circle))
+        self.until(lambda: groups.get(circle) is not None)
+        self.until(lambda: person.part(circle).connected)
 
     def test_what_could_not_be_noted_is_noted_later(self) -> None:
         key_id, circle = self.group(self.people[1])
