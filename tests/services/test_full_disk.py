@@ -21,6 +21,7 @@ from services.grouping.groups import Groups
 from services.hiring.family import Families, Family
 from services.hiring.suppliers import SupplierTable
 from services.joint_postman import JointPostman
+from services.list_files import ListFiles
 from services.messaging.outbox import Outbox
 from services.messaging.schema import MessagesDb
 from services.supplier import Supplier
@@ -58,6 +59,25 @@ class CatalogTest(GridCase):
         self.assertEqual(self.objects(), told)
         self.wait(120)
         self.assertEqual(self.objects(), told + 2)
+
+    def test_a_list_whose_losses_could_not_be_noted_is_asked_for_again(self) -> None:
+        path = self.tmp / "source"
+        path.write_bytes(os.urandom(100_000))
+        self.upload(path, "x")
+        self.wait(5)
+        supplier = self.suppliers[0]
+        keeping = supplier.get(Supplier).keeping
+        assert keeping is not None
+        ((version, _),) = self.run_now(self.customer.catalog.stored_at(supplier.node.node_id))
+        self.run_now(keeping.ledger.remove(self.customer.node.node_id, [version]))
+        seen = len(self.customer.events("my-list-files-refreshed"))
+        with full(self.customer.catalog._database):
+            self.customer.get(ListFiles).refresh()
+            self.clock.advance(1)
+        self.flushLoggedErrors(Full)
+        self.wait(70)
+        # the other one, at once, and this one
+        self.assertEqual(len(self.customer.events("my-list-files-refreshed")), seen + 2)
 
     def objects(self) -> int:
         keepings = [member.get(Supplier).keeping for member in self.suppliers]
