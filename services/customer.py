@@ -41,6 +41,8 @@ from services.people.contact_list import ContactList
 from services.supplying.report import size_text
 
 Callback = Callable[[], object]
+#: Seconds from one look whether the tables say who is hired to the next.
+COMPARE = 60.0
 
 
 class Customer(Service):
@@ -157,12 +159,14 @@ class Customer(Service):
         await shielded(self._turn.run(self._dismiss, position))
 
     async def _dismiss(self, position: int) -> None:
-        link = self.links.pop(position, None)
+        link = self.links.get(position)
         if link is None:
             return
-        await link.close()
+        # it stays hired if this can not be written
         await self._partings.begin(link.node_id, link.hired.idurl, replaced=False)
         await self._table.remove(position)
+        del self.links[position]
+        await link.close()
         self._publish_change(position, link.hired.idurl, None)
         self._tell()
 
@@ -183,6 +187,7 @@ class Customer(Service):
         self._tell()
         self._router.serve(LEASE_ENDED, self._ended)
         self._reminders.start()
+        self._tasks.every(COMPARE, "compare who is hired", lambda: self._turn.run(self._compare), self._clock)
 
     async def stop(self) -> None:
         for undo in self._undo:
@@ -202,6 +207,11 @@ class Customer(Service):
         missing = len(self.links) - len(self.connected())
         return f"{missing} of {len(self.links)} suppliers are not connected" if missing else None
 
+    async def _compare(self) -> None:
+        """A change that could not be written to its end, as the disk was full, leaves all as it was."""
+        await self._table.keep([link.hired for link in self.links.values()])
+        await self._partings.keep([link.node_id for link in self.links.values()])
+
     async def _take(self, position: int, document: Document, answer: LeaseAnswer) -> None:
         now = self._clock.seconds()
         hired = Hired(position, document.node_id, document.idurl, now, answer.granted, float(answer.expires))
@@ -220,22 +230,12 @@ class Customer(Service):
         return Nothing()
 
     async def counters(self) -> Mapping[str, Mapping[str, Any]]:
-        counts = {
-            "suppliers_hired": len(self.links),
-            "suppliers_wanted": self.wanted.suppliers,
-            "suppliers_active": len(self.connected()),
-        }
-        return {"contact": counts}
+        counts = {"suppliers_hired": len(self.links), "suppliers_wanted": self.wanted.suppliers}
+        return {"contact": counts | {"suppliers_active": len(self.connected())}}
 
     def _add(self, hired: Hired) -> SupplierLink:
         link = SupplierLink(
-            hired,
-            lambda: self.wanted,
-            self._link_changed,
-            self._router,
-            self._resolver,
-            self._clock,
-            self._automats,
+            hired, lambda: self.wanted, self._link_changed, self._router, self._resolver, self._clock, self._automats
         )
         self.links[hired.position] = link
         return link

@@ -118,7 +118,11 @@ class Employer(Service):
 
     async def _reunite(self) -> None:
         if await self._reunion.run():
-            await self._recovered.done()
+            try:
+                await self._recovered.done()
+            except BitDustError as error:
+                # on a full disk: they are looked for once more at the next start, which harms nobody
+                self.log.warn("that the suppliers of before are found can not be noted: {error}", error=error)
         self._begin()
 
     async def stop(self) -> None:
@@ -294,6 +298,8 @@ class Employer(Service):
         Who refuses the lease has ended it, perhaps while this node was not there to hear of it. Nothing is given up:
         what it may keep is read from it until another one has it.
         """
+        # those whose dismissal could not be written
+        self._dismiss_extra()
         for link in self._customer.links.values():
             if link.refuses():
                 self._customer.refusers.add(link.node_id)

@@ -11,7 +11,7 @@ from typing import ClassVar
 from twisted.logger import Logger
 
 from bitdust_node.clock import Clock
-from bitdust_node.errors import BitDustError, Invalid
+from bitdust_node.errors import BitDustError, Failed, Full, Invalid
 from bitdust_node.events import Events
 from bitdust_node.identity.names import NodeId
 from bitdust_node.service import Service
@@ -105,6 +105,7 @@ class ListFiles(Service):
 
     async def _hear(self, said_by: NodeId | None = None) -> None:
         """Each supplier has what all devices have told: one in turn is asked, with long lists more seldom."""
+        self._look()
         links = [link for link in self._customer.connected().values() if link.node_id in self._asked]
         begun = self._clock.seconds()
         if not links or begun < self._rest_until:
@@ -141,10 +142,13 @@ class ListFiles(Service):
         try:
             while after is not None:
                 after = await self._compare_from(after, holder, found)
+            await self._vault.listed(holder, found.there, found.objects)
         except BitDustError as error:
             self.log.info("{supplier} does not list its files: {error}", supplier=holder.idurl, error=error)
+            if isinstance(error, Full | Failed):
+                # the own disk perhaps: what it has lost is not marked yet, so it is asked again
+                self._asked.discard(link.node_id)
             return
-        await self._vault.listed(holder, found.there, found.objects)
         about = {"customer_idurl": self._place.owner_idurl, "unknown": found.unknown}
         self._events.publish("my-list-files-refreshed", about)
 

@@ -234,7 +234,14 @@ class KeyRing:
         if known:
             self._forget(known)
         self._keep(made)
-        await self._workers.run(self._folder.write, made)
+        try:
+            await self._workers.run(self._folder.write, made)
+        except OSError:
+            # else it would count as known the next time, and be gone after a restart
+            self._forget(made)
+            if known:
+                self._keep(known)
+            raise
         self._events.publish("key-registered", _told(made, True))
         return made
 

@@ -112,9 +112,10 @@ class Deletions:
             versions = [stone.version for stone in stones]
             try:
                 await self._motion.delete(holder, versions)
+                # on a full disk this can not be noted, and it is told once more
+                await self._catalog.errands.bury(holder.node_id, versions)
             except BitDustError as error:
                 self.log.info(
                     "{supplier} could not be told what to delete: {error}", supplier=holder.idurl, error=error
                 )
                 return False
-            await self._catalog.errands.bury(holder.node_id, versions)

@@ -13,20 +13,19 @@ from twisted.logger import Logger
 
 from bitdust_node.alarm import Alarm
 from bitdust_node.clock import Clock
-from bitdust_node.errors import BitDustError, Conflict, Corrupt, NotFound
+from bitdust_node.errors import BitDustError, Conflict, Corrupt, Failed, Full, NotFound
 from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
-from bitdust_node.identity.names import NodeId
 from bitdust_node.tasks import Tasks
 from bitdust_node.threads import Workers
 from bitdust_node.waiting import all_of, within
+from services.catalog.bare import BareVersions
 from services.catalog.batches import Read, sign_batch, unpack_batch
 from services.catalog.catalog import Catalog
 from services.catalog.journal import Pending
 from services.catalog.key_copies import NO_KEYS, KeyCopies
 from services.catalog.objects import BATCH, KEYS, Name, Names, open_object, piece_bytes, seal_object
 from services.catalog.place import Place
-from services.catalog.schema import Piece
 from services.catalog.shelf import Sealed, Shelf
 from services.catalog.synchrony import Synchrony
 from services.customer import Customer
@@ -39,8 +38,6 @@ COLLECT, AGAIN, AGAIN_LONGEST = 2.0, 60.0, 960.0
 OBJECT_TIME = 120.0
 #: Seconds after which what none of the suppliers has counts as lost, although some were not there to be asked.
 GAP_TIME = 900.0
-#: Pages of manifests that are asked for before anything else is looked at again.
-MANIFEST_PAGES = 10
 #: A log of more batches than this, and than twice those of its beginning, is written anew.
 LOG_LONGEST = 128
 
@@ -67,6 +64,7 @@ class Vault:
         self._catalog, self._copies, self._customer, self._motion = catalog, copies, customer, motion
         self._place, self._me, self._workers, self._clock = place, me, workers, clock
         self._shelf: Shelf = catalog.shelf
+        self._bare = BareVersions(catalog, customer, motion, place, workers)
         self._synchrony = Synchrony(events if place.circle is None else None)
         self._tasks = Tasks("vault")
         self._undo: list[Callable[[], None]] = []
@@ -78,8 +76,6 @@ class Vault:
         self._resting: dict[str, tuple[float, float]] = {}
         self._since = 0.0
         self._tidied = False
-        #: The last version whose manifest was asked for.
-        self._filled = b""
         #: What suppliers have and this node has not read yet, and who has it.
         self._unread: dict[Name, list[Holder]] = {}
 
@@ -149,10 +145,17 @@ class Vault:
         self._running = None
 
     async def _work(self) -> None:
-        await self._read_all()
-        if self._place.writes:
-            await self._tell_all()
-        if await self._fill_manifests():
+        try:
+            await self._read_all()
+            if self._place.writes:
+                await self._tell_all()
+            more = await self._bare.fill()
+        except (BitDustError, OSError) as error:
+            # the own disk is full, for one: nobody else would come back to what is left
+            self.log.warn("suppliers and the catalog are compared again later: {error}", error=error)
+            self._alarm.set(AGAIN)
+            return
+        if more:
             self.soon()
         elif self._unread or self._resting:
             self._alarm.set(AGAIN)
@@ -287,6 +290,9 @@ class Vault:
             await self._take(name, plain, last)
             if name.kind == BATCH and self._place.writes:
                 await self._shelf.keep(sealed, name)
+        except (Full, Failed):
+            # the own disk: nothing is wrong with what was read, and what follows it must not take its place
+            raise
         except BitDustError as error:
             self.log.error("a part of the catalog is refused: {error}", error=error)
         self._unread.pop(name, None)
@@ -327,40 +333,6 @@ class Vault:
         stream.finish()
         piece = await within(self._clock, OBJECT_TIME, stream.read_exactly(size), f"{holder.idurl}:")
         return Sealed(version, manifest, piece), await self._workers.run(open_object, signet, version, manifest, piece)
-
-    async def _fill_manifests(self) -> bool:
-        """
-        Versions that others have told of have no manifest here; suppliers keep it. True if there may be more of them.
-        """
-        for _ in range(MANIFEST_PAGES):
-            bare = await self._catalog.bare_versions(self._filled)
-            if not bare:
-                self._filled = b""
-                return False
-            found = await all_of([self._manifest(version, pieces) for version, pieces in bare], limit=8)
-            for result in found:
-                if isinstance(result, Exception) and not isinstance(result, BitDustError):
-                    raise result
-            self._filled = bare[-1][0]
-        return True
-
-    async def _manifest(self, version: bytes, pieces: list[Piece]) -> None:
-        row = await self._catalog.version(version)
-        if row is None:
-            return
-        for piece in pieces:
-            link = self._customer.link_of(piece.node_id)
-            # one that was dismissed keeps it until others do
-            if link is not None and not link.connected:
-                continue
-            try:
-                packed = await self._motion.manifest(Holder(NodeId(piece.node_id), piece.idurl), version)
-                row.check(await self._workers.run(self._place.signet.check, packed))
-                await self._catalog.note_manifest(version, packed)
-            except BitDustError as error:
-                self.log.info("{supplier} has no manifest of a version: {error}", supplier=piece.idurl, error=error)
-            else:
-                return
 
     # a short log
 

@@ -4,7 +4,7 @@ What a member and one supplier of the owner have of a group: compared, and each 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError, Conflict, Corrupt, NotFound
@@ -46,7 +46,7 @@ class Exchange:
     """
     Rosters first, as posts are judged by them; then what is missing here; then what is missing there, whoever wrote it.
 
-    suppliers: all that the owner has, as far as is known.
+    suppliers: all that the owner has, as far as is known. given: awaited with what a supplier has after a comparison.
     """
 
     def __init__(
@@ -59,11 +59,12 @@ class Exchange:
         router: Router,
         clock: Clock,
         suppliers: Callable[[], Sequence[NodeId]],
+        given: Callable[[Heads], Awaitable[object]],
     ) -> None:
         self.circle = circle
         self._shelf, self._reader, self._book = shelf, reader, book
         self._couriers, self._router = couriers, router
-        self._clock, self._suppliers = clock, suppliers
+        self._clock, self._suppliers, self._given = clock, suppliers, given
         self._gaps = Gaps(clock)
 
     async def listen(self, supplier: NodeId) -> PostHeads:
@@ -86,6 +87,7 @@ class Exchange:
         finally:
             self._gaps.passed(supplier)
         await self._give(supplier, theirs)
+        await self._given(theirs)
         return came
 
     def holds(self, supplier: NodeId, name: Name) -> bool:

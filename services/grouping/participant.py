@@ -20,7 +20,7 @@ from bitdust_node.membership.roster import Circle
 from bitdust_node.tasks import Tasks
 from bitdust_node.wire.posts import POST_LEAVE, GroupName, Head, PostBatch, Proof
 from services.grouping.circuit import Circuit
-from services.grouping.exchange import Exchange
+from services.grouping.exchange import Exchange, Heads
 from services.grouping.means import Means
 from services.grouping.publisher import Publisher
 from services.grouping.reader import Reader
@@ -65,12 +65,14 @@ class Participant:
             means.router,
             means.clock,
             lambda: self.circuit.suppliers,
+            self._given,
         )
         self.circuit = Circuit(circle, self._exchange, means, self._tasks)
         self._publishers: dict[NodeId, Publisher] = {}
         self._alarm = Alarm(means.clock, self._look)
         self._comparing = False
-        self._unstored: set[str] = set()
+        #: Own posts that no supplier is known to keep: the numbers by their ids.
+        self._unstored: dict[str, int] = {}
         self._failed: NodeId | None = None
         #: Who tells of new posts now.
         self.active: NodeId | None = None
@@ -179,7 +181,7 @@ class Participant:
         post = await means.shelf.publish(pen, me.idurl, roster, secret, now, data)
         self.reader.wrote(post)
         self.consumed += 1
-        self._unstored.add(post.message_id)
+        self._unstored[post.message_id] = post.post.number
         proof = Proof(pen.record, me.idurl)
         for supplier in self.circuit.targets(self.active):
             self._publisher(supplier).add(post, proof)
@@ -313,10 +315,25 @@ class Participant:
         return publisher
 
     async def _stored(self, posts: list[SignedPost]) -> None:
-        new = [post.message_id for post in posts if post.message_id in self._unstored]
-        self._unstored.difference_update(new)
-        if new:
-            await self._means.shelf.history.advance(talk_of(self.circle), self._means.me.node_id, new, "stored")
+        await self._note_stored([post.message_id for post in posts if post.message_id in self._unstored])
+
+    async def _given(self, theirs: Heads) -> None:
+        """A supplier that did not take a post when it was written may have got it by a comparison."""
+        head = theirs.get((self._means.me.node_id, self._means.shelf.log))
+        last = head.last if head is not None else 0
+        await self._note_stored([name for name, number in self._unstored.items() if number <= last])
+
+    async def _note_stored(self, names: list[str]) -> None:
+        if not names:
+            return
+        try:
+            await self._means.shelf.history.advance(talk_of(self.circle), self._means.me.node_id, names, "stored")
+        except BitDustError as error:
+            # no fault of the supplier: the next comparison notes it
+            self.log.warn("that posts are stored can not be noted now: {error}", error=error)
+            return
+        for name in names:
+            self._unstored.pop(name, None)
 
     def _not_taken(self, supplier: NodeId) -> None:
         if supplier == self.active:

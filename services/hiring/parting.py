@@ -83,13 +83,19 @@ class Partings:
         """
         await self._db.prepare("partings", MIGRATIONS)
         self._tasks = Tasks("partings")
-        for parting in await self._all():
-            if parting.node_id in hired:
-                await self.undo(parting.node_id)
+        await self.keep(hired)
         self._tasks.every(ROUND, "end leases", self.look, self._clock, at_once=True)
 
     async def stop(self) -> None:
         await self._tasks.stop()
+
+    async def keep(self, hired: Collection[NodeId]) -> None:
+        """
+        Nobody who is hired is dismissed: what was begun and broken off is undone.
+        """
+        for parting in await self._all():
+            if parting.node_id in hired:
+                await self.undo(parting.node_id)
 
     async def begin(self, node_id: NodeId, idurl: str, replaced: bool) -> None:
         """

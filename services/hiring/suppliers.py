@@ -4,6 +4,7 @@ Who is hired: the table of suppliers in `state.db`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from bitdust_node.database import StateDb
@@ -50,6 +51,9 @@ class SupplierTable:
         All suppliers by position.
         """
         await self._db.prepare("suppliers", MIGRATIONS)
+        return await self._all()
+
+    async def _all(self) -> list[Hired]:
         query = "SELECT position, node_id, idurl, hired, granted, expires FROM suppliers ORDER BY position"
         return await self._db.read(
             lambda c: [Hired(row[0], NodeId(row[1]), *row[2:]) for row in c.execute(query).fetchall()]
@@ -69,6 +73,18 @@ class SupplierTable:
         row = (hired.granted, hired.expires, hired.position, hired.node_id)
         query = "UPDATE suppliers SET granted = ?, expires = ? WHERE position = ? AND node_id = ?"
         await self._db.run(lambda c: c.execute(query, row))
+
+    async def keep(self, hired: Collection[Hired]) -> None:
+        """
+        Remember these and no others.
+        """
+        wanted = {one.position: one for one in hired}
+        there = {one.position: one.node_id for one in await self._all()}
+        for position in there.keys() - wanted.keys():
+            await self.remove(position)
+        for position, one in wanted.items():
+            if there.get(position) != one.node_id:
+                await self.put(one)
 
     async def remove(self, position: int) -> None:
         await self._db.run(lambda c: c.execute("DELETE FROM suppliers WHERE position = ?", (position,)))

@@ -128,8 +128,12 @@ class Courier:
         try:
             for number, size in await self._post.history.write(settle):
                 self._closed(number, size)
-        finally:
+        except BaseException:
             self._settling -= 1
+            # one that was made for this has nothing else to do
+            self.look()
+            raise
+        self._settling -= 1
         for name in names:
             self._told(name, state, False)
         self.look()

@@ -17,6 +17,7 @@ from bitdust_node.keys.folder import Key
 from bitdust_node.keys.ring import KeyRing
 from bitdust_node.membership.roster import Circle
 from bitdust_node.tasks import Tasks
+from bitdust_node.waiting import sleep
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.members import CIRCLE_NEWS, CircleName
 from services.catalog.key_copies import KeyCopies
@@ -28,6 +29,8 @@ from services.sharing.showing import describe
 
 #: Shares that are taken up at once, own and opened: each has two databases and links to suppliers.
 SHARES_LIMIT = 200
+#: Seconds after which a share that could not be taken up is tried again.
+AGAIN = 300.0
 
 
 class Shares:
@@ -156,10 +159,18 @@ class Shares:
         try:
             share = await self._take_up(key)
         except (BitDustError, OSError) as error:
-            self.log.error("share {key} can not be taken up: {error}", key=key.key_id, error=error)
+            self.log.error("share {key} can not be taken up now: {error}", key=key.key_id, error=error)
+            self._tasks.spawn("take up a share later", self._resume_later(key))
             return
         if key.active:
             share.open()
+
+    async def _resume_later(self, key: Key) -> None:
+        """As when the own disk was full: until then nobody repairs it, and nobody reads it here."""
+        await sleep(self._common.clock, AGAIN)
+        known = self._ring.of(key.owner_id, key.alias)
+        if known is not None:
+            await self._resume(known)
 
     async def _open(self, key: Key) -> Share:
         share = await self._take_up(key)

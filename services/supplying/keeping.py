@@ -64,7 +64,7 @@ from services.supplying.space import Space
 from services.supplying.store import PieceStore
 from services.supplying.transfers import Transfers
 
-#: Seconds after which objects that the store could not remove are tried again.
+#: Seconds after which what could not be removed is tried again.
 AGAIN = 300.0
 
 #: Seconds for which pieces are kept at least after their lease has lapsed, even if the space is needed.
@@ -164,7 +164,7 @@ class Keeping:
             await self._remove_all(customer)
         await self.scrub.start()
         self._tasks.spawn("count objects without a row", self._count_orphans())
-        self._tasks.every(AGAIN, "remove what could not be removed", self._removal.retry, self._clock)
+        self._tasks.every(AGAIN, "remove what could not be removed", self._remove_left, self._clock)
 
     async def stop(self) -> None:
         await self._puts.stop()
@@ -248,6 +248,12 @@ class Keeping:
         """
         await self.leases.cancel(customer)
         return await self._remove_all(customer)
+
+    async def _remove_left(self) -> None:
+        """What was to be removed when the store could not be asked, or the books not be written."""
+        await self._removal.retry()
+        for customer in self.leases.departed():
+            await self.leases.clear(customer, self._remove_all)
 
     async def _remove_all(self, customer: NodeId) -> int:
         """All that is kept at the cost of a customer; how many bytes that were."""

@@ -208,6 +208,25 @@ class Leases:
         lapsed = [lease for lease in self._leases.values() if lease.lapsed and lease.lapsed_at <= latest]
         return sorted(lapsed, key=lambda lease: lease.lapsed_at)
 
+    def departed(self) -> list[NodeId]:
+        """
+        Who fills space and has no lease, not even a lapsed one: not all of it could be removed when that was ended.
+        """
+        return [one for one, account in self.space.accounts.items() if account.used and one not in self._leases]
+
+    async def clear(self, customer: NodeId, remove: Callable[[NodeId], Awaitable[object]]) -> None:
+        """
+        Remove what is kept of somebody who has no lease, here and in the other books; none is made before that has
+        ended.
+        """
+        await shielded(self._turn.run(self._clear, customer, remove))
+
+    async def _clear(self, customer: NodeId, remove: Callable[[NodeId], Awaitable[object]]) -> None:
+        if customer not in self._leases:
+            for forget in self.ended:
+                forget(customer)
+            await remove(customer)
+
     async def _expire(self, customer: NodeId, remove: Callable[[], Awaitable[int]]) -> int:
         lease = self._leases.get(customer)
         if lease is None or not lease.lapsed:

@@ -52,10 +52,16 @@ class Removal:
         Remove what was only taken out of the books so far, by an earlier run or because the store could not be asked.
         """
         while self.left:
-            names = await self._ledger.removals(ROUND)
-            if not await shielded(self._unlink(names)):
+            # before the list is read: whoever adds to it meanwhile says so again
+            self.left = gone = False
+            names: list[str] = []
+            try:
+                names = await self._ledger.removals(ROUND)
+                gone = await shielded(self._unlink(names))
+            finally:
+                self.left = self.left or not gone or len(names) == ROUND
+            if not gone:
                 return
-            self.left = len(names) == ROUND
 
     async def claim(self, name: str) -> None:
         """
@@ -88,8 +94,12 @@ class Removal:
     async def _remove(self, deposit: Deposit, versions: list[bytes] | None) -> Removed:
         removed = await self._ledger.remove(deposit.key, versions)
         self._space.freed(deposit.payer, removed.freed)
-        if not await self._unlink(removed.objects):
-            self.left = True
+        gone = False
+        try:
+            gone = await self._unlink(removed.objects)
+        finally:
+            # also if the ledger can not be read: it has noted them
+            self.left = self.left or not gone
         return removed
 
     async def _unlink(self, names: Iterable[str]) -> bool:

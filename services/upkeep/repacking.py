@@ -8,6 +8,7 @@ moment is it less safe than before.
 from __future__ import annotations
 
 import secrets
+from functools import partial
 
 from twisted.logger import Logger
 
@@ -87,7 +88,7 @@ class Repacking:
             stored = Stored(len(kept), manifest, layout.piece_bytes(len(kept)), numbers)
             await packs.replace(old.id, name, stored, moved)
         except BitDustError:
-            await packs.forget(name, [])
+            await means.catalog.afterwards.surely("forget a pack", partial(packs.forget, name, []))
             raise
         self.log.info("pack {id} is written anew: {number} files", id=old.id.hex(), number=len(moved))
 

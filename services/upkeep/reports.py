@@ -45,7 +45,6 @@ class Reports:
     async def _take(self, supplier: NodeId, question: PieceBad) -> Nothing:
         heard = self._heard_of(supplier)
         objects = await self._catalog.shelf.at(supplier)
-        lost = []
         for piece in question.pieces:
             name = (piece.version, piece.index)
             if name in heard:
@@ -53,14 +52,13 @@ class Reports:
             if len(heard) >= LIMIT:
                 raise Full(f"{LIMIT} pieces were reported already: tell the others tomorrow")
             if piece.version in objects:
-                lost.append(piece.version)
+                # before it counts as heard: what can not be written now is heard again
+                await self._catalog.shelf.found(supplier, "", (), [piece.version])
+                self._vault.soon()
             elif not await self._audits.suspect(piece.version, piece.index, supplier):
                 continue
             heard[name] = self._clock.seconds()
             self._heard[supplier] = heard
-        if lost:
-            await self._catalog.shelf.found(supplier, "", (), lost)
-            self._vault.soon()
         return Nothing()
 
     def _heard_of(self, supplier: NodeId) -> dict[tuple[bytes, int], float]:

@@ -4,12 +4,14 @@ The key ring and its folder.
 
 from __future__ import annotations
 
+import errno
 import stat
 
 from twisted.trial.unittest import TestCase
 
 from bitdust_node.errors import Conflict, Corrupt, Invalid, NotFound
 from bitdust_node.identity.names import KeyId
+from bitdust_node.keys.folder import Key
 from bitdust_node.keys.ring import DOMAIN, KeyRing, signed_bytes
 from tests.bitdust_node.identity.parts import Parts
 from tests.keys import test_document, test_key
@@ -168,3 +170,22 @@ class RegisterTests(TestCase):
         signature = self.owner.sign(DOMAIN, signed_bytes("docs", self.owner.public.node_id, test_key(3).public)).hex()
         with self.assertRaises(Conflict):
             await self.ring.register(self.key_id, self.owner.public, test_key(3).public, signature)
+
+    async def test_a_key_that_could_not_be_written_is_none(self) -> None:
+        parts = Parts(self)
+        again = (self.key_id, self.owner.public, self.key, self.signature)
+        known = await parts.ring.register(self.key_id, self.owner.public, self.key.public, self.signature)
+        write = parts.ring._folder.write
+
+        def full(key: Key) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        parts.ring._folder.write = full  # type: ignore[method-assign]
+        for _ in range(2):
+            with self.assertRaises(OSError):
+                await parts.ring.register(*again)
+        self.assertEqual(list(parts.ring), [known])
+        parts.ring._folder.write = write  # type: ignore[method-assign]
+        await parts.ring.register(*again)
+        (kept,) = Parts(self, parts.base).ring
+        self.assertIsNotNone(kept.private)

@@ -16,7 +16,9 @@ from tests.network import TestNode
 from tests.services.grid import CUSTOMER, GridCase, Member
 
 
-class DevicesTest(GridCase):
+class DevicesCase(GridCase):
+    """The laptop is the other one."""
+
     suppliers_number = 2
 
     def setUp(self) -> None:
@@ -55,6 +57,8 @@ class DevicesTest(GridCase):
         with open(told.result["local_path"], "rb") as file:
             return file.read()
 
+
+class DevicesTest(DevicesCase):
     def test_each_hears_of_the_other(self) -> None:
         one, two = os.urandom(50_000), os.urandom(60_000)
         self.upload_at(self.customer, one, "docs/one")

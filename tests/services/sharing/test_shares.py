@@ -5,8 +5,10 @@ Shares: several people write and read, by their roles, with the suppliers of one
 from __future__ import annotations
 
 from bitdust_node.api.registry import ApiError
-from bitdust_node.errors import BitDustError, Invalid, NotFound, Refused, Unavailable
+from bitdust_node.errors import BitDustError, Full, Invalid, NotFound, Refused, Unavailable
 from services.backup_db import BackupDb
+from services.sharing.place import SharePlace
+from services.sharing.shares import Shares
 from tests.services.sharing.people import SharingCase
 
 
@@ -114,6 +116,24 @@ class ShareTest(SharingCase):
             self.until(lambda person=person: self.share(person, key_id).connected)
             self.until(lambda person=person: self.listed(person, key_id) == ["kept"])
             self.assertEqual(self.get(person, f"{key_id}:kept"), b"k" * 70_000)
+
+    def test_what_could_not_be_taken_up_on_a_full_disk_is_taken_up_later(self) -> None:
+        key_id = self.create()
+        self.put(self.owner, f"{key_id}:kept", b"k" * 70_000)
+        self.up.remove(self.owner)
+        self.run_now(self.owner.stop())
+        self.owner.make()
+        note_members = SharePlace.note_members
+
+        async def full(place: SharePlace) -> None:
+            raise Full("no room left on the disk")
+
+        self.patch(SharePlace, "note_members", full)
+        self.begin(self.owner)
+        self.patch(SharePlace, "note_members", note_members)
+        self.until(lambda: self.owner.get(Shares).opened(), seconds=400)
+        self.until(lambda: self.share(self.owner, key_id).connected)
+        self.assertEqual(self.get(self.owner, f"{key_id}:kept"), b"k" * 70_000)
 
     def test_connected_as_long_as_enough_suppliers_are_there(self) -> None:
         anna, ben, _ = self.people

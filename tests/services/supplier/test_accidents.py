@@ -8,7 +8,10 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
 from bitdust_node.errors import Closed, Failed, Full, NotFound
-from bitdust_node.wire.storage import PIECE_DELETE, PIECE_PUT, PieceDelete, PieceGet, PieceName
+from bitdust_node.identity.names import NodeId
+from bitdust_node.wire.command import Nothing
+from bitdust_node.wire.storage import LEASE_CANCEL, PIECE_DELETE, PIECE_PUT, PieceDelete, PieceGet, PieceName
+from services.supplying.keeping import AGAIN
 from services.supplying.store import LocalFolder
 from services.supplying.transfers import Transfers
 from tests.services.supplier.customer import MEGABYTE, make_grid, make_version
@@ -151,6 +154,47 @@ class Broken(TestCase):
         grid.run(grid.open())
         self.assertEqual(list(self.folder.glob("*/*")), [])
         self.assertEqual(grid.run(grid.keeping.ledger.removals(1)), [])
+
+    def test_what_could_not_be_removed_with_its_lease_is_removed_later(self) -> None:
+        grid = self.grid
+        grid.run(grid.store_piece(self.made))
+        ledger = grid.keeping.ledger
+        remove = ledger.remove
+
+        async def full(*_: Any) -> Any:
+            raise Full("no room left on the disk for ledger.db")
+
+        ledger.remove = full  # type: ignore[method-assign]
+        grid.fails(Full, grid.ask(LEASE_CANCEL, Nothing()))
+        # the customer takes that for the end
+        grid.fails(NotFound, grid.ask(LEASE_CANCEL, Nothing()))
+        told: list[NodeId] = []
+        grid.keeping.leases.ended.append(told.append)
+        ledger.remove = remove  # type: ignore[method-assign]
+        grid.clock.advance(AGAIN)
+        grid.clock.pump(20)
+        self.assertEqual(list(self.folder.glob("*/*")), [])
+        self.assertEqual(grid.keeping.space.used, 0)
+        self.assertEqual(told, [grid.nodes[1].node_id])
+        grid.run(grid.lease())
+        self.unharmed()
+
+    def test_objects_whose_list_could_not_be_read_are_removed_later(self) -> None:
+        grid = self.grid
+        grid.run(grid.store_piece(self.made))
+        ledger = grid.keeping.ledger
+        listed = ledger.listed_removals
+
+        async def broken(_: Any) -> Any:
+            raise Failed("database ledger.db can not be used: disk I/O error")
+
+        ledger.listed_removals = broken  # type: ignore[method-assign]
+        grid.fails(Failed, grid.ask(PIECE_DELETE, PieceDelete([self.made.version])))
+        ledger.listed_removals = listed  # type: ignore[method-assign]
+        grid.clock.advance(AGAIN)
+        grid.clock.pump(20)
+        self.assertEqual(list(self.folder.glob("*/*")), [])
+        self.unharmed()
 
     def test_lost_and_damaged_objects_are_told(self) -> None:
         grid, made = self.grid, self.made

@@ -10,6 +10,7 @@ from services.backup_db import BackupDb
 from services.supplier import Supplier
 from services.supplying.damage import Progress
 from services.upkeep import reports
+from tests.services.full import full
 from tests.services.grid import GridCase, Member
 
 
@@ -89,6 +90,8 @@ class ReportTest(GridCase):
         assert keeping is not None
         key = (self.customer.node.node_id, version, 0)
         self.run_now(keeping.ledger.damage.note(*key, "a test", 1))
+        with full(self.customer.catalog._database), self.assertRaises(Full):
+            self.tell(member, (version, 0))
         self.tell(member, (version, 0))
         self.until(lambda: self.run_now(keeping.ledger.damage.count()) == 0)
         self.until(lambda: version in self.run_now(shelf.at(member.node.node_id)))
