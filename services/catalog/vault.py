@@ -13,7 +13,7 @@ from twisted.logger import Logger
 
 from bitdust_node.alarm import Alarm
 from bitdust_node.clock import Clock
-from bitdust_node.errors import BitDustError, Conflict, Corrupt, Failed, Full, NotFound
+from bitdust_node.errors import BitDustError, Conflict, Corrupt, Failed, Full, NotFound, Unavailable
 from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
 from bitdust_node.tasks import Tasks
@@ -78,6 +78,8 @@ class Vault:
         self._tidied = False
         #: What suppliers have and this node has not read yet, and who has it.
         self._unread: dict[Name, list[Holder]] = {}
+        #: Since when it is asked for in vain.
+        self._asked: dict[Name, float] = {}
 
     async def start(self) -> None:
         self._tasks = Tasks("vault")
@@ -249,6 +251,7 @@ class Vault:
             await self._catalog.journal.renounce()
         for name in [one for one in self._unread if one.kind == BATCH and one.number <= outdated.get(one.log, 0)]:
             del self._unread[name]
+        self._asked = {name: since for name, since in self._asked.items() if name in self._unread}
         read, some = True, bool(self._unread)
         while read:
             read = False
@@ -257,7 +260,7 @@ class Vault:
             if not read and self._unread and self._complete():
                 # nobody is left who could have what is missing before these
                 for name in sorted(self._unread):
-                    read = await self._read(name, last=True) or read
+                    read = not self._waits(name) and await self._read(name, last=True)
                     if read:
                         break
         if some:
@@ -267,6 +270,14 @@ class Vault:
         hired = {link.node_id for link in self._customer.links.values()}
         return hired <= self._heard or self._clock.seconds() - self._since > GAP_TIME
 
+    def _waits(self, name: Name) -> bool:
+        """True while somebody has what comes before it, and can only not give it now."""
+        latest = self._clock.seconds() - GAP_TIME
+        return any(
+            (one.kind, one.log) == (BATCH, name.log) and one.number < name.number and self._asked.get(one, 0.0) > latest
+            for one in self._unread
+        )
+
     async def _read(self, name: Name, last: bool) -> bool:
         """True if it is done with. last: what is missing before it is not waited for any more."""
         got: tuple[Sealed, bytes] | None = None
@@ -274,7 +285,8 @@ class Vault:
             known = (await self._catalog.journal.known()).get(name.log, 0)
             if name.number > known + 1:
                 return False
-        for holder in self._unread[name]:
+        self._asked.setdefault(name, self._clock.seconds())
+        for holder in list(self._unread[name]):
             try:
                 got = await self._fetch(name, holder)
                 break
@@ -283,8 +295,13 @@ class Vault:
                 if isinstance(error, Corrupt | NotFound) and self._names is not None:
                     # it is sent a good one when there is any
                     await self._shelf.found(holder.node_id, holder.idurl, (), [self._names.id_of(name)])
+                    self._unread[name].remove(holder)
         if got is None:
-            return False
+            if self._unread[name]:
+                return False
+            # nobody has it; should somebody come who does, he lists it
+            del self._unread[name]
+            return True
         sealed, plain = got
         try:
             await self._take(name, plain, last)
@@ -294,6 +311,9 @@ class Vault:
             # the own disk: nothing is wrong with what was read, and what follows it must not take its place
             raise
         except BitDustError as error:
+            if isinstance(error, Unavailable) and self._asked[name] > self._clock.seconds() - GAP_TIME:
+                self.log.info("who wrote a part of the catalog is not known now: {error}", error=error)
+                return False
             self.log.error("a part of the catalog is refused: {error}", error=error)
         self._unread.pop(name, None)
         return True

@@ -5,12 +5,17 @@ Two devices of one identity work at once through the same suppliers.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
+from bitdust_node.errors import Unavailable
 from bitdust_node.identity.recovered import Recovered
 from services.backup_db import BackupDb
 from services.backups import Backups
+from services.catalog.objects import Name
+from services.catalog.vault import GAP_TIME, Vault
 from services.customer import Customer
+from services.data_motion import Holder
 from services.restores import Restores
 from tests.network import TestNode
 from tests.services.grid import CUSTOMER, GridCase, Member
@@ -75,6 +80,38 @@ class DevicesTest(DevicesCase):
         for device in (self.customer, self.laptop):
             self.assertEqual(self.paths(device), {"docs": 0, "docs/three": 1, "papers": 0, "papers/one": 1})
             self.assertEqual((self.fetched(device, "papers/one"), self.fetched(device, "docs/three")), (one, one))
+
+    def lose_sight_of_one(self, laptop: Vault) -> Callable[[], None]:
+        """
+        Two batches are told; the first that the laptop asks for does not come before what is answered was called.
+        """
+        self.wait(75)
+        fetch, away = laptop._fetch, list[Name]()
+
+        async def fetch_others(name: Name, holder: Holder) -> Any:
+            away[:] = away or [name]
+            if name in away:
+                raise Unavailable("it does not answer at the moment")
+            return await fetch(name, holder)
+
+        self.patch(laptop, "_fetch", fetch_others)
+        for name in ("one", "two"):
+            self.run_now(self.customer.get(BackupDb).file_create(name))
+            self.until(lambda: self.run_now(self.customer.catalog.journal.pending()) is None)
+        return lambda: self.patch(laptop, "_fetch", fetch)
+
+    def test_what_somebody_has_and_can_not_give_now_is_waited_for(self) -> None:
+        give = self.lose_sight_of_one(self.laptop.get(Vault))
+        self.wait(240)
+        self.assertEqual(self.paths(self.laptop), {})
+        give()
+        self.wait(120)
+        self.assertEqual(self.paths(self.laptop), {"one": 0, "two": 0})
+
+    def test_what_nobody_can_give_for_long_is_passed_over(self) -> None:
+        self.lose_sight_of_one(self.laptop.get(Vault))
+        self.wait(GAP_TIME + 240)
+        self.assertEqual(self.paths(self.laptop), {"two": 0})
 
     def test_both_stay_connected(self) -> None:
         supplier = self.suppliers[0].node
