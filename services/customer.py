@@ -247,8 +247,7 @@ class Customer(Service):
     def _renew_grown(self) -> None:
         """With fewer suppliers each keeps more. With more, leases shrink only when all versions are coded anew."""
         for link in self.links.values():
-            if link.hired.granted < self.wanted.needed:
-                link.renew()
+            link.renew_short()
 
     def _contact_changed(self, node_id: NodeId, old: str, new: str) -> None:
         link = self.link_of(node_id)

@@ -25,7 +25,8 @@ from services.hiring.suppliers import Hired
 
 #: Seconds between tries: the first, and the longest.
 RETRY_FIRST, RETRY_LONGEST = 1.0, 300.0
-#: A lease is renewed when this part of its time is left, but not more often than this.
+#: A lease is renewed when this part of its time is left, or less was granted than is wanted, but not more often than
+#: this.
 RENEW_PART, RENEW_AT_LEAST = 0.5, 600.0
 #: Seconds that a supplier has to answer.
 ANSWER_TIME = 15.0
@@ -112,6 +113,13 @@ class SupplierLink:
         """
         self.machine.feed(Input.CONNECT if online else Input.LOST)
 
+    def renew_short(self) -> None:
+        """
+        Ask for the lease again if it is for less than is wanted: the supplier may have more room by now.
+        """
+        if self.hired.granted < self._wanted().needed:
+            self.renew()
+
     def renew(self) -> None:
         """
         Ask for the lease again, because something else is wanted now.
@@ -193,7 +201,8 @@ class SupplierLink:
         if self._answer is not None:
             self.hired = replace(self.hired, granted=self._answer.granted, expires=float(self._answer.expires))
         left = self.hired.expires - self._clock.seconds()
-        self._plan(max(left * RENEW_PART, RENEW_AT_LEAST), Input.RENEW)
+        short = self.hired.granted < self._wanted().needed
+        self._plan(RENEW_AT_LEAST if short else max(left * RENEW_PART, RENEW_AT_LEAST), Input.RENEW)
 
     def _plan(self, seconds: float, input: Input) -> None:
         self.forget_plans()

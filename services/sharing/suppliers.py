@@ -63,6 +63,11 @@ class ShareLink:
         There is no lease to renew.
         """
 
+    def renew_short(self) -> None:
+        """
+        Nor one that is for too little.
+        """
+
 
 class ShareSuppliers:
     """

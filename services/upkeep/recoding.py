@@ -18,7 +18,7 @@ import msgspec
 from twisted.logger import Logger
 
 from bitdust_node.database import StateDb
-from bitdust_node.errors import BitDustError, Unavailable
+from bitdust_node.errors import BitDustError, Full, Unavailable
 from bitdust_node.pieces.batch import SegmentEncoder, batch_segments
 from bitdust_node.pieces.blocks import Buffer, Buffers
 from bitdust_node.pieces.hashtree import HASH_BYTES, root
@@ -178,6 +178,9 @@ class Recoding:
             await self._recode(version, version.manifest, item, layout)
         except BitDustError as error:
             self.log.info("{path} is not coded for {m} suppliers: {error}", path=item.path, m=layout.m, error=error)
+            if isinstance(error, Full):
+                for link in self._means.customer.connected().values():
+                    link.renew_short()
             # otherwise a supplier without room would be sent the same every minute
             self._until = self._means.clock.seconds() + self._rest
             self._rest = min(2 * self._rest, REST_LONGEST)

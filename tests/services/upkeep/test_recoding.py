@@ -15,9 +15,7 @@ from tests.services.grid import CUSTOMER, GridCase, Member
 NUMBER = "services/customer/suppliers-number"
 
 
-class RecodingTest(GridCase):
-    """Versions follow the number of suppliers."""
-
+class RecodingCase(GridCase):
     spare = 3
 
     def setUp(self) -> None:
@@ -62,6 +60,10 @@ class RecodingTest(GridCase):
     def all_come_back(self, place: str) -> None:
         for name, data in self.files.items():
             self.assertEqual(self.download(name, f"{place} {name}").read_bytes(), data)
+
+
+class RecodingTest(RecodingCase):
+    """Versions follow the number of suppliers."""
 
     def test_more(self) -> None:
         names = {(version.name, version.created) for version in self.versions()}
@@ -202,3 +204,20 @@ class RecodingTest(GridCase):
         self.customer.make()
         self.run_now(self.customer.start())
         self.until(lambda: len(self.customer.get(Customer).connected()) == self.customer.get(Customer).wanted.suppliers)
+
+
+class RoomTest(RecodingCase):
+    """Half of what fewer suppliers must keep is granted."""
+
+    needed = "8 MB"
+    spare = 0
+
+    def test_a_supplier_that_had_no_room_is_asked_again(self) -> None:
+        for member in self.suppliers:
+            member.config.set("services/supplier/donated-space", "2 MB")
+        self.set_number(2)
+        self.clock.advance(200)
+        self.assertEqual({version.m for version in self.versions() if version.size > 2_000_000}, {4})
+        for member in self.suppliers:
+            member.config.set("services/supplier/donated-space", "1 GB")
+        self.followed(2)
