@@ -35,6 +35,7 @@ from bitdust_node.identity.me import Me
 from bitdust_node.lock import FolderLock
 from bitdust_node.logs import EventLog, NodeLog
 from bitdust_node.network import Network
+from bitdust_node.pages import LOOK, FreePages
 from bitdust_node.paths import DataFolder
 from bitdust_node.plugins import plugins
 from bitdust_node.process import Process
@@ -216,6 +217,8 @@ class Node:
         watchdog = Watchdog(self._reactor, process)
         watchdog.start()
         self._closing("watchdog", watchdog.stop)
+        pages = FreePages()
+        self._tasks.every(LOOK, "give free pages back", lambda: workers.run(pages.give_back), self._reactor)
         self.parts.provide(self._reactor, Clock)
         self.parts.provide(workers, Workers)
         for part in (self.parts, self.automats, state_db, process, Network(self._reactor)):

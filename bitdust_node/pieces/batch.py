@@ -22,13 +22,15 @@ from bitdust_node.pieces.seal import Sealer
 #: Bytes of all pieces that a batch makes, and blocks of one piece at most. Each write to a supplier wakes a process
 #: there, which costs as much as some hundred KB more would; and all of it is in memory several times.
 BATCH_BYTES, RUN = 5 * 1024 * 1024, 16
+#: The same for what is only sent, which is in memory less often.
+SENT_BYTES = 8 * 1024 * 1024
 
 
-def batch_segments(layout: Layout) -> int:
+def batch_segments(layout: Layout, size: int = BATCH_BYTES) -> int:
     """
-    Segments that make a good batch, which are as many blocks of each piece.
+    Segments that make a good batch, which are as many blocks of each piece. size: bytes of all pieces.
     """
-    return max(1, min(RUN, BATCH_BYTES // (layout.m * layout.block)))
+    return max(1, min(RUN, size // (layout.m * layout.block)))
 
 
 @dataclass(frozen=True)

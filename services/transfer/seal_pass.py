@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from bitdust_node.errors import Invalid
-from bitdust_node.pieces.batch import Batch, SegmentEncoder, batch_segments
+from bitdust_node.pieces.batch import SENT_BYTES, Batch, SegmentEncoder, batch_segments
 from bitdust_node.pieces.hashtree import root
 from bitdust_node.pieces.layout import Layout
 from bitdust_node.pieces.manifest import Manifest
@@ -60,7 +60,7 @@ class SealPass:
         """
         source, encoder = self._open()
         try:
-            plaintext, last = source.read(batch_segments(self.layout) * self.layout.segment_bytes)
+            plaintext, last = source.read(batch_segments(self.layout, SENT_BYTES) * self.layout.segment_bytes)
         except OSError as error:
             raise Invalid(f"{error.filename or source.name} can not be read: {error.strerror}") from None
         batch = encoder.encode(self._number, plaintext, last)

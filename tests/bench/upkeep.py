@@ -13,6 +13,7 @@ from bitdust_node.pieces.batch import SegmentDecoder, SegmentEncoder, batch_segm
 from bitdust_node.pieces.blocks import Buffers
 from bitdust_node.pieces.erasure import Code
 from bitdust_node.pieces.hashtree import HASH_BYTES, check_blocks, check_path, leaf, path, root
+from bitdust_node.pieces.isal import library
 from bitdust_node.pieces.layout import PIECE_BLOCK, Layout
 
 MB = 1_000_000
@@ -48,15 +49,15 @@ def _audit(size: int) -> None:
 
 def _repair(k: int, m: int) -> None:
     """One piece out of k others, every block of which is hashed."""
-    code, blocks = Code(k, m), [os.urandom(PIECE_BLOCK) for _ in range(k)]
-    parts = dict(enumerate([*blocks, *code.parity(blocks)]))
-    kept = {number: memoryview(parts[number]) for number in range(1, k + 1)}
+    code = Code(k, m, library())
+    kept = {number: os.urandom(PIECE_BLOCK) for number in range(1, k + 1)}
+    place = {0: memoryview(bytearray(PIECE_BLOCK))}
 
     def work() -> None:
         for _ in range(100):
-            for part in kept.values():
-                leaf(part)
-            code.rebuild(kept, [0])
+            for block in kept.values():
+                leaf(block)
+            code.make(kept, place)
 
     print(f"| one lost piece, {k} of {m} | {100 * k * PIECE_BLOCK / MB / _cpu(work):.0f} |")
 
