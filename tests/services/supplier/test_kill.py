@@ -56,6 +56,8 @@ class Killed(TestCase):
             assert child.stdout is not None
             lines = 0
             for line in child.stdout:
+                if not line.endswith("\n"):
+                    break  # it was killed in the middle of a word
                 word, version, *rest = line.split()
                 if word == "stored":
                     stored[bytes.fromhex(version), int(rest[0])] = bytes.fromhex(rest[1])
