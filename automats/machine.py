@@ -225,7 +225,7 @@ class Machine:
         self.id = id or automat.name
         self.state: StrEnum = automat.initial
         self.history: deque[Step] = deque(maxlen=HISTORY)
-        self._owner = owner
+        self._owner: object | None = owner
         self._clock = clock
         self._timeouts = self._seconds(timeouts) if timeouts else {}
         self._calls: dict[StrEnum, Call] = {}
@@ -301,6 +301,8 @@ class Machine:
         Stop the timers, forget the observers and leave the listing, whatever the state; nothing is heard afterwards.
         """
         self.closed = True
+        # each holds the other: what an owner that is done with leaves behind would wait for the garbage collector
+        self._owner = None
         self._stop_timers()
         self._observers = []
         if self._listing is not None:
@@ -325,9 +327,11 @@ class Machine:
             self.state = row.next
             self._start_timers()
         self.history.append(step)
+        # one of the actions may close the machine
+        owner = self._owner
         try:
             for action in row.actions:
-                getattr(self._owner, action)()
+                getattr(owner, action)()
         except Exception as error:  # noqa: BLE001 - raised again when all that waits was run
             errors.append(error)
         self._tell(step, errors)

@@ -162,7 +162,8 @@ class Download(Job):
         )
 
     async def _fetch(self) -> Input:
-        passage = self._passage
+        # it leads back here: left to the garbage collector, its memory would be there for minutes
+        passage, self._passage = self._passage, None
         if self.version.pack is not None:
             # it came as a whole
             return Input.FETCHED

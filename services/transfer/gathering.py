@@ -50,7 +50,7 @@ class Gathering:
     Reads the blocks of one version, the same run of blocks from k suppliers at a time.
 
     checked: each piece comes with the hashes of its blocks, so that it can be told who lies.
-    blamed: called when a supplier was caught. first, end: the blocks that will be read; None: to the last one.
+    first, end: the blocks that will be read; None: to the last one.
     """
 
     log = Logger()
@@ -60,7 +60,6 @@ class Gathering:
         means: Means,
         manifest: Manifest,
         pieces: Sequence[Piece],
-        blamed: Callable[[Blame], None],
         label: str,
         path: str,
         *,
@@ -69,8 +68,10 @@ class Gathering:
         first: int = 0,
         end: int | None = None,
     ) -> None:
-        self._means, self._manifest, self._blamed = means, manifest, blamed
+        self._means, self._manifest = means, manifest
         self._label, self._path, self.checked, self._ahead, self._end = label, path, checked, ahead, end
+        #: Who was caught; whoever has noted one takes it off.
+        self.blames: list[Blame] = []
         self._pieces = {piece.number: piece for piece in pieces}
         self._readers: list[PieceReader] = []
         self._notes: dict[int, Callable[[], None]] = {}
@@ -122,7 +123,7 @@ class Gathering:
         )
         self._failures.setdefault(number, []).append(Corrupt(reason))
         self._again.pop(number, None)
-        self._blamed(Blame(self._pieces[number], reason))
+        self.blames.append(Blame(self._pieces[number], reason))
         for reader in [reader for reader in self._readers if reader.number == number]:
             self._drop(reader, reason)
 

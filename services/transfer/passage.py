@@ -56,14 +56,12 @@ class Passage(Generic[T]):
             means,
             opened.manifest,
             pieces,
-            self._blamed,
             label,
             path,
             ahead=2 * self._step * layout.block,
             first=first,
             end=self._end,
         )
-        self._blames: list[Blame] = []
         # the batches that are opened, by the number of their first segment, and the one before them that is taken: a
         # slow disk does not hold up the ciphers
         self._openings: deque[tuple[int, Deferred[memoryview]]] = deque()
@@ -177,8 +175,14 @@ class Passage(Generic[T]):
             gathering.blame(number, reason)
         gathering.begin_again()
 
-    def _blamed(self, blame: Blame) -> None:
-        self._blames.append(blame)
+    async def _note(self) -> None:
+        """Tell and remember who gave wrong pieces, so that they are made anew."""
+        while self._gathering.blames:
+            blame = self._gathering.blames.pop()
+            self._tell(blame)
+            await note_blame(self._means, blame)
+
+    def _tell(self, blame: Blame) -> None:
         self._means.events.publish(
             "restore-failed",
             {
@@ -188,11 +192,6 @@ class Passage(Generic[T]):
                 "reason": f"supplier {blame.piece.idurl} gave a wrong piece: {blame.reason}",
             },
         )
-
-    async def _note(self) -> None:
-        """Remember who gave wrong pieces, so that they are made anew."""
-        while self._blames:
-            await note_blame(self._means, self._blames.pop())
 
 
 class WrongParts(Exception):

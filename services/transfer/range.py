@@ -5,6 +5,7 @@ Any bytes of a stored file without the rest of it: only the segments that they a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 
 from bitdust_node.errors import Corrupt, Invalid, NotFound
@@ -92,12 +93,11 @@ class Chunks:
         offset: int,
         length: int,
     ) -> None:
-        self._offset, self._end = offset, offset + length
-        self._segment = opened.manifest.layout.segment_bytes
-        first = offset // self._segment
+        segment, last = opened.manifest.layout.segment_bytes, offset + length
+        first = offset // segment
         # nothing is asked for when nothing is wanted
-        end = -(-self._end // self._segment) if length else first
-        self._passage = Passage(means, opened, pieces, label, path, self._cut, first, end)
+        end = -(-last // segment) if length else first
+        self._passage = Passage(means, opened, pieces, label, path, partial(_cut, segment, offset, last), first, end)
 
     async def __aenter__(self) -> Chunks:
         return self
@@ -116,14 +116,15 @@ class Chunks:
             raise StopAsyncIteration
         return chunk
 
-    def _cut(self, number: int, plain: memoryview) -> bytes:
-        """What of a batch is in the range."""
-        start = number * self._segment
-        return bytes(plain[max(0, self._offset - start) : self._end - start])
-
 
 async def read_range(means: Means, version: Version, offset: int, length: int) -> bytes:
     """
     Some bytes of a version (`VersionReader.read`). Who reads more than one range opens a `VersionReader`.
     """
     return await (await VersionReader.open(means, version)).read(offset, length)
+
+
+def _cut(segment: int, first: int, end: int, number: int, plain: memoryview) -> bytes:
+    """What of a batch, which begins with segment `number`, is in bytes `first` .. `end - 1` of the version."""
+    start = number * segment
+    return bytes(plain[max(0, first - start) : end - start])

@@ -64,10 +64,7 @@ async def _renew(
     """Read, code and send; the pieces that were acknowledged."""
     layout = manifest.layout
     batch = batch_segments(layout)
-    blamed: list[Blame] = []
-    gathering = Gathering(
-        means, manifest, holders, blamed.append, label, path, checked=True, ahead=2 * batch * layout.block
-    )
+    gathering = Gathering(means, manifest, holders, label, path, checked=True, ahead=2 * batch * layout.block)
     senders = Senders(means.motion, means.clock, manifest.version, receivers, layout.m, label, path)
     reason = "rebuilding was broken off"
     done: list[int] = []
@@ -85,7 +82,7 @@ async def _renew(
     finally:
         senders.close(reason)
         await gathering.close()
-        for blame in blamed:
+        for blame in gathering.blames:
             await note_blame(means, blame)
     return [
         Piece(manifest.version, number, receivers[number].node_id, receivers[number].idurl, size, "stored")

@@ -28,7 +28,7 @@ from bitdust_node.pieces.signet import Signet
 from bitdust_node.waiting import sleep
 from services.catalog.schema import Item, Piece, Version
 from services.data_motion import Holder
-from services.transfer.gathering import Blame, Gathering
+from services.transfer.gathering import Gathering
 from services.transfer.means import Means
 from services.transfer.opened import Opened
 from services.transfer.rebuild import checked_parts, note_blame
@@ -229,11 +229,8 @@ class Recoding:
     ) -> bytes:
         """Read, open, seal and send; the manifest, when every receiver has stored its piece."""
         means, old, new = self._means, opened.manifest, resealing.layout
-        blamed: list[Blame] = []
         step = batch_segments(old.layout)
-        gathering = Gathering(
-            means, old, sources, blamed.append, label, path, checked=True, ahead=2 * step * old.layout.block
-        )
+        gathering = Gathering(means, old, sources, label, path, checked=True, ahead=2 * step * old.layout.block)
         senders = Senders(means.motion, means.clock, version, receivers, new.m, label, path)
         senders.total = new.piece_bytes(old.length)
         reason = "coding for another number of suppliers was broken off"
@@ -256,7 +253,7 @@ class Recoding:
         finally:
             senders.close(reason)
             await gathering.close()
-            for blame in blamed:
+            for blame in gathering.blames:
                 await note_blame(means, blame)
 
     def _check(self, senders: Senders, layout: Layout) -> None:

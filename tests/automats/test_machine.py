@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from enum import StrEnum
 from typing import Protocol
 
@@ -173,6 +175,14 @@ class MachineTests(SynchronousTestCase):
         self.machine.close()
         self.machine.feed(Input.PING)
         self.assertEqual((self.owner.done, self.clock.getDelayedCalls(), len(self.automats)), ([], [], 0))
+
+    def test_a_closed_machine_lets_go_of_its_owner(self) -> None:
+        owner = weakref.ref(self.owner)
+        self.addCleanup(gc.enable)
+        gc.disable()
+        self.machine.close()
+        del self.owner
+        self.assertIsNone(owner(), "left to the garbage collector")
 
     def test_observers_hear_each_step_until_they_end(self) -> None:
         seen: list[tuple[str, str]] = []

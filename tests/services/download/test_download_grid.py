@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import socket
 from pathlib import Path
@@ -13,7 +14,17 @@ from bitdust_node.waiting import started
 from bitdust_node.wire.storage import PIECE_GET
 from services.backup_db import BackupDb
 from services.restores import Restores
+from services.transfer.gathering import Gathering
+from services.transfer.means import Means
+from services.transfer.passage import Passage
+from services.transfer.range import read_range
+from services.transfer.seal_pass import SealPass
 from tests.services.grid import GridCase, Member
+
+
+def heavy() -> list[object]:
+    """What holds the bytes of transfers, oldest first."""
+    return [each for each in gc.get_objects() if isinstance(each, Gathering | Passage | SealPass)]
 
 
 def piece_file(member: Member) -> Path:
@@ -73,6 +84,19 @@ class DownloadTest(GridCase):
             path.chmod(0o600)
             path.write_bytes(raw)
         self.assertEqual(self.download("x").read_bytes(), data)
+
+    def test_nothing_of_a_transfer_is_left_to_the_garbage_collector(self) -> None:
+        # what they have in memory is many times as much as the objects that the collector counts
+        self.addCleanup(gc.enable)
+        gc.disable()
+        before = len(heavy())
+        data = self.store()
+        self.assertEqual(self.download("x").read_bytes(), data)
+        item = self.run_now(self.customer.catalog.find("master", "x"))
+        assert item is not None
+        (version,) = self.run_now(self.customer.catalog.versions([item.id]))[item.id]
+        self.assertEqual(self.run_now(read_range(self.customer.get(Means), version, 7, 70_000)), data[7:70_007])
+        self.assertEqual(heavy()[before:], [])
 
     def test_too_many_are_gone(self) -> None:
         self.store()

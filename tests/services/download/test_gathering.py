@@ -71,7 +71,7 @@ class GatheringTest(GridCase):
         version = self.run_now(self.customer.catalog.versions([item.id]))[item.id][0]
         pieces: list[Piece] = self.run_now(pieces_of(means, version))
         manifest = self.run_now(open_version(means, version, pieces)).manifest
-        gathering = Gathering(means, manifest, pieces, lambda blame: None, "x", "x", ahead=2 * STEP)
+        gathering = Gathering(means, manifest, pieces, "x", "x", ahead=2 * STEP)
         self.addCleanup(lambda: self.run_now(gathering.close()))
         return gathering
 
