@@ -60,7 +60,9 @@ class SealPass:
         """
         source, encoder = self._open()
         try:
-            plaintext, last = source.read(batch_segments(self.layout, SENT_BYTES) * self.layout.segment_bytes)
+            # each of the first ones twice the one before: the suppliers have work at once
+            segments = min(batch_segments(self.layout, SENT_BYTES), self._number + 1)
+            plaintext, last = source.read(segments * self.layout.segment_bytes)
         except OSError as error:
             raise Invalid(f"{error.filename or source.name} can not be read: {error.strerror}") from None
         batch = encoder.encode(self._number, plaintext, last)

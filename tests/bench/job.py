@@ -13,9 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.client import Peer
+from tests.bench.client import Peer, wait_for
 
 MB = 1_000_000
+#: All nodes together take less than this part of a core when they have nothing to do, looked at for so many seconds.
+CALM, CALM_TIME = 0.05, 1.0
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,20 @@ class Job:
             raise ValueError(f"{local.name} did not come back as it went")
         shutil.rmtree(destination)
         return cost
+
+    def settle(self) -> None:
+        """
+        Wait until nobody is busy with what was before: records of the catalog on their way, and files of the bench
+        itself, of which the system has not written all.
+        """
+        os.sync()
+        wait_for("calm", self._calm)
+
+    def _calm(self) -> bool:
+        nodes = [self._customer, *self._suppliers]
+        before = sum(node.cpu() for node in nodes)
+        time.sleep(CALM_TIME)
+        return sum(node.cpu() for node in nodes) - before < CALM * CALM_TIME
 
     def cost(self, action: Callable[[], object]) -> Cost:
         """Do something that the customer and the suppliers work at, and measure it."""
