@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from bitdust_node.errors import BitDustError, Conflict, Full, NotFound
+from bitdust_node.errors import BitDustError, Conflict, Full, Invalid, NotFound
 from bitdust_node.waiting import started
 from services.backup_db import BackupDb
 from services.backups import Backups
@@ -16,7 +16,8 @@ from services.models.files import VersionModel
 from services.rebuilding import Rebuilding
 from services.supplying.deposits import Deposit
 from services.transfer import source as source_module
-from tests.services.grid import GridCase, Member
+from services.transfer.means import Means
+from tests.services.grid import GridCase, LateWorkers, Member
 from tests.services.models.test_models import every
 
 
@@ -158,6 +159,13 @@ class UploadAccidents(UploadCase):
         self.assertIn("was changed while it was read", str(caught.exception))
         self.assertEqual(self.info("x")["versions"], [])
         self.until(lambda: all(stored_files(member) == 0 for member in self.suppliers))
+
+    def test_what_the_disk_says_reaches_the_user(self) -> None:
+        self.customer.get(Means).workers = LateWorkers(self.clock)
+        with self.assertRaises(Invalid) as caught:
+            self.run_now(self.begin(Path("/dev/zero"), "x"))
+        self.assertIn("is neither a file nor a folder", str(caught.exception))
+        self.assertEqual(self.info("x")["versions"], [])
 
     def test_cancel(self) -> None:
         done = self.begin(self.make_file(8_000_000), "x")
