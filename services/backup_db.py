@@ -214,12 +214,13 @@ class BackupDb(Service):
     @by_place
     async def file_delete(self, remote_path: str) -> Answer:
         """
-        Remove an item from the catalog and ask suppliers to drop the uploaded data.
+        Remove an item from the catalog and ask suppliers to drop the uploaded data. Of a path that names one version
+        (its `backup_id`), that version alone.
         """
         self._check_writes()
         item, version = await self.item(remote_path)
         if version is not None:
-            raise Invalid("invalid item found: the path of the whole item is expected, not of one version")
+            return await self._delete_version(item, version)
         for transfer in list(self._running.below(item.alias, item.path)):
             transfer.cancel()
         await self._catalog.delete(item)
@@ -227,6 +228,23 @@ class BackupDb(Service):
         told["path_id"] = told["global_id"]
         del told["key_id"]
         return Answer(told, message="item was deleted from remote suppliers")
+
+    async def _delete_version(self, item: Item, name: str) -> Answer:
+        """The item stays, also when this was its last version."""
+        versions = (await self._catalog.versions([item.id]))[item.id]
+        found = next((version for version in versions if version.name == name), None)
+        if found is None:
+            raise NotFound(f"no version {name} of {item.path} was found")
+        told = self._name(item)
+        told["path_id"] = f"{told['global_id']}/{name}"
+        del told["key_id"]
+        for transfer in list(self._running.below(item.alias, item.path)):
+            if transfer.backup_id == told["path_id"]:
+                transfer.cancel()
+        # one that is being uploaded goes with its upload
+        if found.state == "ready":
+            await self._catalog.drop_version(found.id)
+        return Answer(told, message=f"version {name} was deleted from remote suppliers")
 
     @method(
         "GET",

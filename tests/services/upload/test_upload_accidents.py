@@ -221,6 +221,40 @@ class UploadAccidents(UploadCase):
         self.until(lambda: stored_files(away) == 0)
         self.until(lambda: self.run_now(self.customer.catalog.errands.tombstones()) == [])
 
+    def test_one_version_is_deleted(self) -> None:
+        for size in (1_000_000, 2_000_000):
+            self.clock.advance(2)
+            self.run_now(self.begin(self.make_file(size), "x"))
+        newer, older = (version["backup_id"] for version in self.info("x")["versions"])
+        away = self.suppliers[0]
+        away.node.die()
+        self.until(lambda: len(self.customer.get(Customer).connected()) == 3)
+        before = self.used()
+        delete = self.customer.get(BackupDb).file_delete
+        with self.assertRaises(NotFound):
+            self.run_now(delete(f"{older}9"))
+        told = self.run_now(delete(newer)).result
+        self.assertEqual((told["path"], told["path_id"]), ("x", newer))
+        self.assertLess(self.used(), before - 4 * 1_000_000)
+        self.assertEqual([version["backup_id"] for version in self.info("x")["versions"]], [older])
+        self.assertEqual(self.download("x").stat().st_size, 1_000_000)
+        self.run_now(away.node.start())
+        self.until(lambda: all(stored_files(member) == 1 for member in self.suppliers))
+        # the item outlives its last version
+        self.run_now(delete(older))
+        self.assertEqual((self.info("x")["versions"], self.used()), ([], 0))
+        self.until(lambda: all(stored_files(member) == 0 for member in self.suppliers))
+
+    def test_a_version_on_its_way_is_deleted(self) -> None:
+        done = self.begin(self.make_file(8_000_000), "x")
+        done.addErrback(lambda _: None)
+        upload = next(iter(self.customer.running.uploads.values()))
+        self.until(lambda: upload.bytes_processed > 0, step=0.001)
+        self.run_now(self.customer.get(BackupDb).file_delete(upload.backup_id))
+        self.until(lambda: not self.customer.running.uploads)
+        self.assertEqual(self.info("x")["versions"], [])
+        self.until(lambda: all(stored_files(member) == 0 for member in self.suppliers))
+
     def test_delete_reaches_a_dismissed_supplier_as_soon_as_it_shows_itself(self) -> None:
         self.run_now(self.begin(self.make_file(), "x"))
         away = self.member_of(self.customer.get(Customer).links[3].node_id)
