@@ -27,6 +27,7 @@ from services.catalog.places import Places, by_place
 from services.catalog.schema import Item
 from services.customer import Customer
 from services.data_motion import DataMotion
+from services.hiring.near import reachable
 from services.list_files import ListFiles
 from services.transfer.download import Download
 from services.transfer.running import Running
@@ -63,6 +64,7 @@ class BackupDb(Service):
         self.places = places
         self._list_files, self._catalog, self._running, self._customer = list_files, catalog, running, customer
         self._place, self._config, self._folder = place, config, folder
+        self._contacts = router.contacts
         #: Tells suppliers what is deleted.
         self.deletions = Deletions(catalog, customer, motion, router.contacts, clock)
 
@@ -317,7 +319,7 @@ class BackupDb(Service):
         versions, pieces = await self._catalog.views.of([item.id for item in items])
         progress = {up.backup_id: ("uploading", up.progress) for up in self._running.uploads.values()}
         progress |= {down.backup_id: ("downloading", down.progress) for down in self._running.downloads.values()}
-        reachable = {link.node_id for link in self._customer.connected().values()}
+        near = reachable(self._customer, self._contacts, pieces)
         ups: defaultdict[int, list[Upload]] = defaultdict(list)
         downs: defaultdict[int, list[Download]] = defaultdict(list)
         for upload in self._running.uploads.values() if uploads else ():
@@ -327,7 +329,7 @@ class BackupDb(Service):
         listed, base = [], str(self._restore_folder(None))
         owner, idurl = self._place.owner_id, self._place.owner_idurl
         for item in items:
-            told = describe_item(f"{item.alias}${owner}", owner, item, versions[item.id], pieces, progress, reachable)
+            told = describe_item(f"{item.alias}${owner}", owner, item, versions[item.id], pieces, progress, near)
             running: dict[str, list[Any]] = {"running": [], "pending": []}
             for upload in ups.get(item.id, ()):
                 running["pending" if upload.pending else "running"].append(upload.describe(nested=True))

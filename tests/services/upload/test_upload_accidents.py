@@ -105,6 +105,21 @@ class UploadAccidents(UploadCase):
         self.until(lambda: len(self.customer.get(Customer).connected()) == 4)
         self.assertEqual(told(), {("100%", "100%")})
 
+    def test_what_lies_at_dismissed_suppliers_is_there_until_it_is_coded_anew(self) -> None:
+        self.run_now(self.begin(self.make_file(), "x"))
+        dismissed = self.member_of(self.customer.get(Customer).links[3].node_id)
+        self.customer.config.set("services/customer/suppliers-number", "2")
+        self.until(lambda: len(self.customer.get(Customer).links) == 2)
+
+        def told() -> list[str]:
+            (snapshot,) = self.run_now(every(self.customer.get(VersionModel)))
+            return [self.info("x")["versions"][0]["reliable"], snapshot.data["reliable"]]
+
+        self.assertEqual(told(), ["100%", "100%"])
+        dismissed.node.die()
+        self.until(lambda: not self.customer.node.router.contacts.is_online(dismissed.node.node_id))
+        self.assertEqual(told(), ["75%", "75%"])
+
     def test_two_suppliers_dead_waits_then_goes_on(self) -> None:
         for member in self.suppliers[2:]:
             member.node.die()
