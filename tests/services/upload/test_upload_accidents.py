@@ -260,6 +260,13 @@ class UploadAccidents(UploadCase):
         self.assertEqual((self.info("x")["versions"], self.used()), ([], 0))
         self.until(lambda: all(stored_files(member) == 0 for member in self.suppliers))
 
+    def test_a_file_that_is_more_than_it_says(self) -> None:
+        # one of the system, whose size is told as 0
+        with self.assertRaises(BitDustError) as caught:
+            self.run_now(self.begin(Path("/proc/self/status"), "x"))
+        self.assertIn("more than the 0 bytes that it says", str(caught.exception))
+        self.assertEqual(self.info("x")["versions"], [])
+
     def test_a_version_on_its_way_is_deleted(self) -> None:
         done = self.begin(self.make_file(8_000_000), "x")
         done.addErrback(lambda _: None)
