@@ -93,6 +93,17 @@ async def shielded(awaitable: Awaitable[T]) -> T:
     return await done
 
 
+async def ended(work: Deferred[Any]) -> None:
+    """
+    Come back when `work` has ended, however it does; it is not cancelled, and a failure of it is nobody's then.
+
+    Also for those whom the end of `work` has just woken: a Deferred that tells its failure can not be waited for again
+    until it is through with telling.
+    """
+    work.addErrback(lambda _: None)
+    await shielded(work)
+
+
 async def all_of(awaitables: Iterable[Awaitable[T]], limit: int | None = None) -> list[T | Exception]:
     """
     Wait for all; each gives its result or its exception, in order. No more than `limit` run at once.

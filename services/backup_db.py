@@ -27,6 +27,7 @@ from services.catalog.places import Places, by_place
 from services.catalog.schema import Item
 from services.customer import Customer
 from services.data_motion import DataMotion
+from services.hiring.near import reachable
 from services.list_files import ListFiles
 from services.transfer.download import Download
 from services.transfer.running import Running
@@ -63,6 +64,7 @@ class BackupDb(Service):
         self.places = places
         self._list_files, self._catalog, self._running, self._customer = list_files, catalog, running, customer
         self._place, self._config, self._folder = place, config, folder
+        self._contacts = router.contacts
         #: Tells suppliers what is deleted.
         self.deletions = Deletions(catalog, customer, motion, router.contacts, clock)
 
@@ -214,12 +216,13 @@ class BackupDb(Service):
     @by_place
     async def file_delete(self, remote_path: str) -> Answer:
         """
-        Remove an item from the catalog and ask suppliers to drop the uploaded data.
+        Remove an item from the catalog and ask suppliers to drop the uploaded data. Of a path that names one version
+        (its `backup_id`), that version alone.
         """
         self._check_writes()
         item, version = await self.item(remote_path)
         if version is not None:
-            raise Invalid("invalid item found: the path of the whole item is expected, not of one version")
+            return await self._delete_version(item, version)
         for transfer in list(self._running.below(item.alias, item.path)):
             transfer.cancel()
         await self._catalog.delete(item)
@@ -227,6 +230,23 @@ class BackupDb(Service):
         told["path_id"] = told["global_id"]
         del told["key_id"]
         return Answer(told, message="item was deleted from remote suppliers")
+
+    async def _delete_version(self, item: Item, name: str) -> Answer:
+        """The item stays, also when this was its last version."""
+        versions = (await self._catalog.versions([item.id]))[item.id]
+        found = next((version for version in versions if version.name == name), None)
+        if found is None:
+            raise NotFound(f"no version {name} of {item.path} was found")
+        told = self._name(item)
+        told["path_id"] = f"{told['global_id']}/{name}"
+        del told["key_id"]
+        for transfer in list(self._running.below(item.alias, item.path)):
+            if transfer.backup_id == told["path_id"]:
+                transfer.cancel()
+        # one that is being uploaded goes with its upload
+        if found.state == "ready":
+            await self._catalog.drop_version(found.id)
+        return Answer(told, message=f"version {name} was deleted from remote suppliers")
 
     @method(
         "GET",
@@ -299,7 +319,7 @@ class BackupDb(Service):
         versions, pieces = await self._catalog.views.of([item.id for item in items])
         progress = {up.backup_id: ("uploading", up.progress) for up in self._running.uploads.values()}
         progress |= {down.backup_id: ("downloading", down.progress) for down in self._running.downloads.values()}
-        reachable = {link.node_id for link in self._customer.connected().values()}
+        near = reachable(self._customer, self._contacts, pieces)
         ups: defaultdict[int, list[Upload]] = defaultdict(list)
         downs: defaultdict[int, list[Download]] = defaultdict(list)
         for upload in self._running.uploads.values() if uploads else ():
@@ -309,7 +329,7 @@ class BackupDb(Service):
         listed, base = [], str(self._restore_folder(None))
         owner, idurl = self._place.owner_id, self._place.owner_idurl
         for item in items:
-            told = describe_item(f"{item.alias}${owner}", owner, item, versions[item.id], pieces, progress, reachable)
+            told = describe_item(f"{item.alias}${owner}", owner, item, versions[item.id], pieces, progress, near)
             running: dict[str, list[Any]] = {"running": [], "pending": []}
             for upload in ups.get(item.id, ()):
                 running["pending" if upload.pending else "running"].append(upload.describe(nested=True))

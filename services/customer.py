@@ -29,7 +29,7 @@ from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
 from bitdust_node.waiting import shielded
 from bitdust_node.wire.command import Nothing
-from bitdust_node.wire.storage import LEASE_ENDED, LeaseAnswer
+from bitdust_node.wire.storage import BYTES_LIMIT, LEASE_ENDED, LeaseAnswer
 from services.catalog.catalog import Catalog
 from services.hiring.family import Families
 from services.hiring.link import SupplierLink, Wanted
@@ -96,7 +96,7 @@ class Customer(Service):
         """
         suppliers = int(self._config.get("services/customer/suppliers-number"))
         k, _m = SCHEMES[suppliers]
-        return Wanted(-(-self._config.bytes("services/customer/needed-space") // k), suppliers)
+        return Wanted(min(-(-self._config.bytes("services/customer/needed-space") // k), BYTES_LIMIT), suppliers)
 
     def link_of(self, node_id: str) -> SupplierLink | None:
         """
@@ -243,6 +243,7 @@ class Customer(Service):
     def _renew_all(self) -> None:
         for link in self.links.values():
             link.renew()
+            link.connect()
 
     def _renew_grown(self) -> None:
         """With fewer suppliers each keeps more. With more, leases shrink only when all versions are coded anew."""

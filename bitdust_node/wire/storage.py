@@ -24,7 +24,9 @@ AUDIT_LIMIT = 8
 
 Version = Annotated[bytes, Meta(min_length=16, max_length=16)]
 Index = Annotated[int, Meta(ge=0, le=255)]
-Bytes = Annotated[int, Meta(ge=0, le=1 << 60)]
+#: The most bytes that a message can speak of.
+BYTES_LIMIT = 1 << 60
+Bytes = Annotated[int, Meta(ge=0, le=BYTES_LIMIT)]
 Blocks = Annotated[int, Meta(ge=0, le=1 << 40)]
 Time = Annotated[int, Meta(ge=0, le=1 << 40)]
 

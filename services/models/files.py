@@ -10,6 +10,7 @@ from typing import Any
 
 from bitdust_node.api.models import Snapshot, Tell
 from bitdust_node.clock import Clock, DelayedCall
+from bitdust_node.router.router import Router
 from bitdust_node.tasks import Tasks
 from services.catalog.catalog import Catalog
 from services.catalog.changes import Change, Gone
@@ -17,6 +18,7 @@ from services.catalog.listing import describe_version
 from services.catalog.place import Place
 from services.catalog.schema import Item, Version
 from services.customer import Customer
+from services.hiring.near import reachable
 
 #: Items read at a time, and seconds in which changes gather before they are looked at.
 PAGE, GATHER = 500, 0.2
@@ -171,18 +173,18 @@ class VersionModel(CatalogModel):
 
     model = "remote_version"
 
-    def __init__(self, catalog: Catalog, place: Place, customer: Customer, clock: Clock) -> None:
+    def __init__(self, catalog: Catalog, place: Place, customer: Customer, router: Router, clock: Clock) -> None:
         super().__init__(catalog, place, clock)
-        self._customer = customer
+        self._customer, self._router = customer, router
 
     async def _snapshots(self, items: Sequence[Item], query: Mapping[str, Any]) -> Iterable[Snapshot]:
         versions, pieces = await self._catalog.views.of([item.id for item in items])
-        reachable = {link.node_id for link in self._customer.connected().values()}
+        near = reachable(self._customer, self._router.contacts, pieces)
         found = []
         for item in items:
             key_id = self._key_id(item.alias)
             for version in versions[item.id]:
-                told = describe_version(key_id, item, version, pieces.get(version.id, ()), {}, reachable)
+                told = describe_version(key_id, item, version, pieces.get(version.id, ()), {}, near)
                 data = {name: told[name] for name in ("backup_id", "max_block", "size", "delivered", "reliable")} | {
                     "remote_path": f"{key_id}:{item.path}",
                     "global_id": f"{key_id}:{item.path_id}",

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from bitdust_node.errors import Corrupt
 from bitdust_node.pieces.batch import batch_segments
 from bitdust_node.pieces.blocks import Buffer, Buffers
-from bitdust_node.waiting import shielded, started
+from bitdust_node.waiting import ended, shielded, started
 from services.catalog.schema import Piece
 from services.transfer.gathering import Blame, Gathering
 from services.transfer.means import Means
@@ -114,8 +114,7 @@ class Passage(Generic[T]):
         self._dropped, self._taking, self._number = [], None, self._end
         try:
             for each in working:
-                each.addErrback(lambda _: None)
-                await each
+                await ended(each)
         finally:
             await self._gathering.close()
             await self._note()

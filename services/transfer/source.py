@@ -91,6 +91,9 @@ class _Opened:
         now = os.fstat(self._fd)
         if (now.st_size, now.st_mtime_ns) != (self.stat.st_size, self.stat.st_mtime_ns):
             raise Conflict(f"{self._path} was changed while it was read")
+        # files of the system itself, and of some network file systems, say less than they are
+        if os.read(self._fd, 1):
+            raise Conflict(f"{self._path} can not be read: it has more than the {now.st_size} bytes that it says")
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -201,6 +204,7 @@ class FolderSource:
             raise Conflict(f"{where} can not be read: {error.strerror}") from None
         try:
             yield pack(_entry(path, "f", file.stat))
+            yield file.read(CHUNK)
             while file.left:
                 yield file.read(CHUNK)
         finally:

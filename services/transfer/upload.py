@@ -20,7 +20,7 @@ from bitdust_node.pieces.layout import SCHEMES, Layout, ecc_map
 from bitdust_node.pieces.seal import VERSION_BYTES
 from bitdust_node.progress import percent
 from bitdust_node.tasks import Tasks
-from bitdust_node.waiting import shielded, started
+from bitdust_node.waiting import ended, shielded, started
 from services.catalog.schema import Item, Piece, Task, Version
 from services.data_motion import Holder
 from services.transfer.job import Job
@@ -297,8 +297,7 @@ class Upload(Job):
             self._errors = senders.errors
             senders.close(reason)
             # the source must not be closed under the worker that reads it
-            coming.addErrback(lambda _: None)
-            await coming
+            await ended(coming)
 
     async def _fill(self) -> Input:
         if self._version is None:

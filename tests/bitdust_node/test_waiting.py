@@ -4,7 +4,7 @@ from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from bitdust_node.errors import Failed, TimedOut
-from bitdust_node.waiting import all_of, shielded, sleep, within
+from bitdust_node.waiting import all_of, ended, shielded, sleep, within
 from tests.clock import Clock
 
 
@@ -97,6 +97,29 @@ class ShieldedTests(SynchronousTestCase):
 
     def test_passes_results_on(self) -> None:
         self.assertEqual(self.successResultOf(Deferred.fromCoroutine(shielded(give(3)))), 3)
+
+
+class EndedTests(SynchronousTestCase):
+    def test_from_what_its_failure_has_woken(self) -> None:
+        work: Deferred[int] = Deferred()
+
+        async def wait() -> None:
+            try:
+                await shielded(work)
+            finally:
+                await ended(work)
+
+        waiting = Deferred.fromCoroutine(wait())
+        work.errback(Failed("the disk is full"))
+        self.failureResultOf(waiting, Failed)
+
+    def test_before_and_after(self) -> None:
+        work: Deferred[int] = Deferred()
+        waiting = Deferred.fromCoroutine(ended(work))
+        self.assertNoResult(waiting)
+        work.errback(Failed("the disk is full"))
+        self.successResultOf(waiting)
+        self.successResultOf(Deferred.fromCoroutine(ended(work)))
 
 
 class AllOfTests(SynchronousTestCase):

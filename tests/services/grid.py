@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -153,6 +154,30 @@ class Member:
 
     def events(self, *names: str) -> list[Event]:
         return [event for event in self.node.events_seen if event.event_id in names]
+
+
+class LateWorkers:
+    """
+    Workers whose answers come a moment later, as those of threads do.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def run(self, function: Any, *args: Any, **kwargs: Any) -> Any:
+        answer: Deferred[Any] = Deferred()
+        try:
+            result = function(*args, **kwargs)
+        except Exception:  # noqa: BLE001 - whoever waits gets it
+            result = Failure()
+        self._clock.callLater(0.001, answer.callback, result)
+        return await answer
+
+    def stop(self) -> Deferred[None]:
+        return succeed(None)
+
+    def apart(self, size: int, name: str) -> LateWorkers:
+        return self
 
 
 class Ends:

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from bitdust_node.api.registry import ApiError
-from bitdust_node.errors import BitDustError, Conflict, NotFound
+from bitdust_node.errors import BitDustError, Conflict, Full, NotFound
 from bitdust_node.waiting import started
 from bitdust_node.wire.storage import PIECE_GET
 from services.backup_db import BackupDb
@@ -19,7 +19,8 @@ from services.transfer.means import Means
 from services.transfer.passage import Passage
 from services.transfer.range import read_range
 from services.transfer.seal_pass import SealPass
-from tests.services.grid import GridCase, Member
+from services.transfer.sink import FileSink
+from tests.services.grid import GridCase, LateWorkers, Member
 
 
 def heavy() -> list[object]:
@@ -49,6 +50,17 @@ class DownloadTest(GridCase):
     def bad_pieces(self) -> list[int]:
         info = self.run_now(self.customer.get(BackupDb).file_info("x"))
         return [one["position"] for one in info["versions"][0]["bad"]]
+
+    def test_what_the_disk_says_reaches_the_user(self) -> None:
+        def no_room(_sink: FileSink, _data: object) -> None:
+            raise Full("no room left on the disk")
+
+        self.store(100_000)
+        self.customer.get(Means).workers = LateWorkers(self.clock)
+        self.patch(FileSink, "write", no_room)
+        with self.assertRaises(ApiError) as caught:
+            self.run_now(self.begin())
+        self.assertIn("no room left on the disk", str(caught.exception))
 
     def test_corrupted_piece_is_named_and_read_from_another(self) -> None:
         data = self.store()

@@ -5,6 +5,7 @@ from typing import Any
 
 from twisted.python.failure import Failure
 
+from automats.supplier_link import Input
 from bitdust_node.errors import Conflict, Failed, NotFound
 from bitdust_node.waiting import started
 from services.backup_db import BackupDb
@@ -161,6 +162,20 @@ class HiringTest(GridCase):
         self.assertTrue(self.hired())
         granted = [link.hired.granted for link in self.customer.get(Customer).links.values()]
         self.assertEqual(granted, [32 * 1024 * 1024] * 4)
+
+    def test_more_space_than_a_message_can_say(self) -> None:
+        self.until(self.hired)
+        self.customer.config.set("services/customer/needed-space", "9000000 TB")
+        self.clock.pump(50, 0.01)
+        self.assertTrue(self.hired())
+
+    def test_who_did_not_agree_is_asked_at_once_when_something_else_is_wanted(self) -> None:
+        self.until(self.hired)
+        self.customer.get(Customer).links[0].machine.feed(Input.UNREACHABLE)
+        self.assertFalse(self.hired())
+        self.customer.config.set("services/customer/needed-space", "48 MB")
+        self.clock.pump(50, 0.01)
+        self.assertTrue(self.hired())
 
     def test_the_world_hears_of_it(self) -> None:
         self.until(self.hired)

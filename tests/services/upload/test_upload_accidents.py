@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
-from bitdust_node.errors import BitDustError, Conflict, Full, NotFound
+from bitdust_node.errors import BitDustError, Conflict, Full, Invalid, NotFound
 from bitdust_node.waiting import started
 from services.backup_db import BackupDb
 from services.backups import Backups
@@ -16,7 +16,8 @@ from services.models.files import VersionModel
 from services.rebuilding import Rebuilding
 from services.supplying.deposits import Deposit
 from services.transfer import source as source_module
-from tests.services.grid import GridCase, Member
+from services.transfer.means import Means
+from tests.services.grid import GridCase, LateWorkers, Member
 from tests.services.models.test_models import every
 
 
@@ -104,6 +105,21 @@ class UploadAccidents(UploadCase):
         self.until(lambda: len(self.customer.get(Customer).connected()) == 4)
         self.assertEqual(told(), {("100%", "100%")})
 
+    def test_what_lies_at_dismissed_suppliers_is_there_until_it_is_coded_anew(self) -> None:
+        self.run_now(self.begin(self.make_file(), "x"))
+        dismissed = self.member_of(self.customer.get(Customer).links[3].node_id)
+        self.customer.config.set("services/customer/suppliers-number", "2")
+        self.until(lambda: len(self.customer.get(Customer).links) == 2)
+
+        def told() -> list[str]:
+            (snapshot,) = self.run_now(every(self.customer.get(VersionModel)))
+            return [self.info("x")["versions"][0]["reliable"], snapshot.data["reliable"]]
+
+        self.assertEqual(told(), ["100%", "100%"])
+        dismissed.node.die()
+        self.until(lambda: not self.customer.node.router.contacts.is_online(dismissed.node.node_id))
+        self.assertEqual(told(), ["75%", "75%"])
+
     def test_two_suppliers_dead_waits_then_goes_on(self) -> None:
         for member in self.suppliers[2:]:
             member.node.die()
@@ -159,6 +175,13 @@ class UploadAccidents(UploadCase):
         self.assertEqual(self.info("x")["versions"], [])
         self.until(lambda: all(stored_files(member) == 0 for member in self.suppliers))
 
+    def test_what_the_disk_says_reaches_the_user(self) -> None:
+        self.customer.get(Means).workers = LateWorkers(self.clock)
+        with self.assertRaises(Invalid) as caught:
+            self.run_now(self.begin(Path("/dev/zero"), "x"))
+        self.assertIn("is neither a file nor a folder", str(caught.exception))
+        self.assertEqual(self.info("x")["versions"], [])
+
     def test_cancel(self) -> None:
         done = self.begin(self.make_file(8_000_000), "x")
         done.addErrback(lambda _: None)
@@ -212,6 +235,47 @@ class UploadAccidents(UploadCase):
         self.run_now(away.node.start())
         self.until(lambda: stored_files(away) == 0)
         self.until(lambda: self.run_now(self.customer.catalog.errands.tombstones()) == [])
+
+    def test_one_version_is_deleted(self) -> None:
+        for size in (1_000_000, 2_000_000):
+            self.clock.advance(2)
+            self.run_now(self.begin(self.make_file(size), "x"))
+        newer, older = (version["backup_id"] for version in self.info("x")["versions"])
+        away = self.suppliers[0]
+        away.node.die()
+        self.until(lambda: len(self.customer.get(Customer).connected()) == 3)
+        before = self.used()
+        delete = self.customer.get(BackupDb).file_delete
+        with self.assertRaises(NotFound):
+            self.run_now(delete(f"{older}9"))
+        told = self.run_now(delete(newer)).result
+        self.assertEqual((told["path"], told["path_id"]), ("x", newer))
+        self.assertLess(self.used(), before - 4 * 1_000_000)
+        self.assertEqual([version["backup_id"] for version in self.info("x")["versions"]], [older])
+        self.assertEqual(self.download("x").stat().st_size, 1_000_000)
+        self.run_now(away.node.start())
+        self.until(lambda: all(stored_files(member) == 1 for member in self.suppliers))
+        # the item outlives its last version
+        self.run_now(delete(older))
+        self.assertEqual((self.info("x")["versions"], self.used()), ([], 0))
+        self.until(lambda: all(stored_files(member) == 0 for member in self.suppliers))
+
+    def test_a_file_that_is_more_than_it_says(self) -> None:
+        # one of the system, whose size is told as 0
+        with self.assertRaises(BitDustError) as caught:
+            self.run_now(self.begin(Path("/proc/self/status"), "x"))
+        self.assertIn("more than the 0 bytes that it says", str(caught.exception))
+        self.assertEqual(self.info("x")["versions"], [])
+
+    def test_a_version_on_its_way_is_deleted(self) -> None:
+        done = self.begin(self.make_file(8_000_000), "x")
+        done.addErrback(lambda _: None)
+        upload = next(iter(self.customer.running.uploads.values()))
+        self.until(lambda: upload.bytes_processed > 0, step=0.001)
+        self.run_now(self.customer.get(BackupDb).file_delete(upload.backup_id))
+        self.until(lambda: not self.customer.running.uploads)
+        self.assertEqual(self.info("x")["versions"], [])
+        self.until(lambda: all(stored_files(member) == 0 for member in self.suppliers))
 
     def test_delete_reaches_a_dismissed_supplier_as_soon_as_it_shows_itself(self) -> None:
         self.run_now(self.begin(self.make_file(), "x"))
