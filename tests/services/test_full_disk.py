@@ -16,7 +16,7 @@ from services.backup_db import BackupDb
 from services.catalog.afterwards import AGAIN
 from services.catalog.batches import Read
 from services.customer import COMPARE, Customer
-from services.employer import Employer
+from services.employer import REFUSAL, Employer
 from services.grouping.groups import Groups
 from services.hiring.family import Families, Family
 from services.hiring.suppliers import SupplierTable
@@ -136,6 +136,30 @@ class SuppliersTest(GridCase):
         self.flushLoggedErrors(Full)
         self.until(lambda: sorted(self.hired()) == sorted(self.noted()) == [0, 1])
         self.until(lambda: sum(len(member.get(Supplier).leases()) for member in self.suppliers) == 2, seconds=2000)
+
+    def test_a_wish_that_has_come_true_is_struck_off_when_there_is_room(self) -> None:
+        employer, customer, before = self.customer.get(Employer), self.customer.get(Customer), self.hired()
+        fullness = ExitStack()
+        database = self.customer.state_db
+
+        def look() -> None:
+            if self.hired() != before and "run" not in vars(database):
+                fullness.enter_context(full(database))
+
+        undo = customer.observe(look)
+        self.run_now(employer.supplier_change(position=2))
+        self.until(lambda: self.hired() != before)
+        self.clock.advance(5)
+        undo()
+        fullness.close()
+        self.flushLoggedErrors(Full)
+        self.assertEqual(self.wishes(), [before[2]])
+        self.clock.advance(2 * REFUSAL)
+        self.assertEqual(self.wishes(), [])
+
+    def wishes(self) -> list[str]:
+        query = "SELECT node_id FROM replacements"
+        return self.run_now(self.customer.state_db.read(lambda c: [row[0] for row in c.execute(query)]))
 
     def test_after_a_recovery_that_could_not_be_noted_suppliers_are_looked_after(self) -> None:
         before = tuple(link.hired.idurl for link in self.customer.get(Customer).links.values())
