@@ -312,7 +312,7 @@ class Vault:
             raise
         except BitDustError as error:
             if isinstance(error, Unavailable) and self._asked[name] > self._clock.seconds() - GAP_TIME:
-                self.log.info("who wrote a part of the catalog is not known now: {error}", error=error)
+                self.log.info("who wrote a part of the catalog, or owns a key, is not known now: {error}", error=error)
                 return False
             self.log.error("a part of the catalog is refused: {error}", error=error)
         self._unread.pop(name, None)
