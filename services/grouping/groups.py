@@ -144,7 +144,13 @@ class Groups:
 
     async def _begin(self, circle: Circle, consumed: int) -> Participant:
         participant = self._participants[circle] = Participant(circle, self._means, self._moved, consumed)
-        await participant.start()
+        try:
+            await participant.start()
+        except BaseException:
+            # it does not know what is here: whoever joins once more gets another one
+            self._participants.pop(circle, None)
+            await participant.leave()
+            raise
         return participant
 
     async def _new(self, peer: NodeId, batch: PostBatch) -> Nothing:

@@ -6,14 +6,16 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
-from bitdust_node.errors import Full
+from bitdust_node.afterwards import AGAIN
+from bitdust_node.errors import Failed, Full
 from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.recovered import Recovered
 from bitdust_node.keys.ring import KeyRing
+from bitdust_node.membership.roster import Circle
 from services.backup_db import BackupDb
-from services.catalog.afterwards import AGAIN
 from services.catalog.batches import Read
 from services.customer import COMPARE, Customer
 from services.employer import REFUSAL, Employer
@@ -22,6 +24,7 @@ from services.hiring.family import Families, Family
 from services.hiring.suppliers import SupplierTable
 from services.joint_postman import JointPostman
 from services.list_files import ListFiles
+from services.messaging.history import History
 from services.messaging.outbox import Outbox
 from services.messaging.schema import MessagesDb
 from services.supplier import Supplier
@@ -212,6 +215,19 @@ class MessagesTest(TownCase):
         self.clock.advance(1)
         self.assertEqual(outbox._couriers, {})
 
+    def test_that_a_message_was_read_is_noted_and_told_later(self) -> None:
+        self.call(self.bob, "message_receive", consumer_callback_id="chat", polling_timeout=1)
+        sending = self.begin(self.alice, "message_send", recipient_id=self.bob.id, data={"text": "hello"})
+        self.clock.advance(1)
+        with full(self.bob.get(MessagesDb)):
+            self.call(self.bob, "message_receive", consumer_callback_id="chat")
+            self.clock.advance(1)
+        self.clock.advance(2 * AGAIN)
+        message_id = self.successResultOf(sending)["result"]["message_id"]
+        for citizen in (self.alice, self.bob):
+            (kept,) = self.run_now(citizen.get(History).page(None, 0, 10))
+            self.assertEqual((kept.entry.message_id, kept.entry.state), (message_id, "read"))
+
 
 class GroupTest(GroupsCase):
     def states(self) -> list[str]:
@@ -246,6 +262,39 @@ class GroupTest(GroupsCase):
         self.assertIsNone(groups.get(circle))
         self.until(lambda: groups.get(circle) is not None)
         self.until(lambda: person.part(circle).connected)
+
+    def test_a_group_that_could_not_be_read_is_joined_whole_the_next_time(self) -> None:
+        key_id, circle = self.group(self.people[1])
+        self.send(self.owner, key_id, "x")
+        self.clock.advance(5)
+        person = self.people[1]
+        groups, shelf = person.get(Groups), person.get(Groups)._means.shelf
+        self.call(person, "group_leave", group_key_id=key_id)
+        reached = shelf.reached
+
+        async def damaged(circle: Circle) -> dict[Any, Any]:
+            raise Failed("the database can not be used")
+
+        shelf.reached = damaged  # type: ignore[method-assign]
+        with self.assertRaises(Failed):
+            self.run_now(groups.join(circle))
+        shelf.reached = reached  # type: ignore[method-assign]
+        self.assertIsNone(groups.get(circle))
+        self.run_now(groups.join(circle))
+        self.until(lambda: person.part(circle).connected)
+        written = (self.owner.node.node_id, self.owner.part(circle)._means.shelf.log)
+        self.assertEqual(person.part(circle).reader.last(*written), 1)
+
+    def test_a_group_that_could_not_be_taken_back_is_forgotten_later(self) -> None:
+        key_id, circle = self.group()
+        self.run_now(self.owner.get(Groups).leave(circle, erase=False))
+        self.run_now(self.owner.get(KeyRing).erase(key_id))
+        with full(self.owner.state_db), self.assertRaises(Full):
+            self.run_now(self.book(self.owner).forget(circle))
+        query = "SELECT COUNT(*) FROM rosters"
+        rows = partial(self.owner.state_db.read, lambda c: c.execute(query).fetchone()[0])
+        self.assertEqual(self.run_now(rows()), 1)
+        self.until(lambda: self.run_now(rows()) == 0, 200, 1.0)
 
     def test_what_could_not_be_noted_is_noted_later(self) -> None:
         key_id, circle = self.group(self.people[1])

@@ -1,5 +1,5 @@
 """
-Changes of a catalog that must be made in the end, although they can not be made now.
+Changes of our own books that are to be made in the end, although the disk has no room for them now.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bitdust_node.waiting import sleep
 
 #: Seconds between tries.
 AGAIN = 15.0
-#: Changes that wait at once: each is what one failed transfer has left.
+#: Changes of one owner that wait at once.
 LIMIT = 1000
 #: The own disk, which may have room again: whatever else a change fails of would be the same the next time.
 PASSING = (Full, Failed)
@@ -23,27 +23,27 @@ PASSING = (Full, Failed)
 
 class Afterwards:
     """
-    What a failed transfer leaves in the catalog would stay until the next start if the own disk is full when it ends:
-    it is removed as soon as there is room again. The next start knows of it too, so nothing is written down here, and
-    what is one too many or fails of anything else is left to it.
+    The changes of one owner that are tried again as soon as there may be room. They are not written down: a change
+    that is still to be made when the process ends, is one too many or fails of anything else must harm nobody, like
+    one that the next start makes anyhow. `name` says in the log whose they are.
     """
 
     log = Logger()
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, name: str) -> None:
         self._clock = clock
-        self._tasks = Tasks("changes of the catalog")
+        self._tasks = Tasks(name)
 
     async def surely(self, what: str, change: Callable[[], Awaitable[object]]) -> None:
         """
         Make a change, now or else later: it may be asked for several times and must mean the same each time. Raises
-        `Closed` when the catalog is closed, and no other error of ours.
+        `Closed` when the database is closed, and no other error of ours.
         """
         if not await self._made(what, change):
             if len(self._tasks) < LIMIT:
                 self._tasks.spawn(what, self._again(what, change))
             else:
-                self.log.error("{limit} changes wait already: {what} at the next start", limit=LIMIT, what=what)
+                self.log.error("{limit} changes wait already: {what} is not tried again", limit=LIMIT, what=what)
 
     async def close(self) -> None:
         """
@@ -70,5 +70,5 @@ class Afterwards:
             self.log.warn("can not {what} now: {error}", what=what, error=error)
             return False
         except BitDustError as error:
-            self.log.error("can not {what}: {error}", what=what, error=error)
+            self.log.warn("can not {what}: {error}", what=what, error=error)
         return True

@@ -4,14 +4,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust_node.errors import BitDustError, Closed, Conflict, Corrupt, Failed, Full, Invalid, NotFound
-from services.catalog.afterwards import AGAIN, LIMIT, Afterwards
+from bitdust_node.afterwards import AGAIN, LIMIT, Afterwards
+from bitdust_node.errors import Closed, Conflict, Corrupt, Failed, Full, Invalid, NotFound
 
 
 class AfterwardsTest(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
-        self.afterwards = Afterwards(self.clock)
+        self.afterwards = Afterwards(self.clock, "changes")
         self.answers: list[Exception | None] = []
         self.tries = 0
 
