@@ -218,13 +218,13 @@ class Courier:
     # --- delivery ---
 
     async def _act(self, work: Callable[[], Awaitable[Input]]) -> None:
+        outcome = Input.KEPT_BACK
         try:
             outcome = await work()
         except BitDustError as error:
             # a disk that is full, for one
             self.log.error("letters to {who} wait: {error}", who=self.recipient[:12], error=str(error))
-            outcome = Input.KEPT_BACK
-        if not self.machine.finished:
+        finally:
             self.machine.feed(outcome)
 
     async def _give_all(self) -> Input:
