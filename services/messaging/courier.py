@@ -128,15 +128,12 @@ class Courier:
         try:
             for number, size in await self._post.history.write(settle):
                 self._closed(number, size)
-        except BaseException:
+            for name in names:
+                self._told(name, state, False)
+        finally:
             self._settling -= 1
-            # one that was made for this has nothing else to do
+            # also if nothing could be written: one that was made for this has nothing else to do
             self.look()
-            raise
-        self._settling -= 1
-        for name in names:
-            self._told(name, state, False)
-        self.look()
 
     def look(self) -> None:
         """Tell if there is nothing left to do."""
