@@ -4,15 +4,17 @@ The disk of a node is full for a while, where its own books are: what could not 
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 from bitdust_node.afterwards import AGAIN
-from bitdust_node.errors import Failed, Full
+from bitdust_node.errors import Failed, Full, Unavailable
 from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.recovered import Recovered
+from bitdust_node.keys.folder import Key
 from bitdust_node.keys.ring import KeyRing
 from bitdust_node.membership.roster import Circle
 from services.backup_db import BackupDb
@@ -24,6 +26,7 @@ from services.hiring.family import Families, Family
 from services.hiring.suppliers import SupplierTable
 from services.joint_postman import JointPostman
 from services.list_files import ListFiles
+from services.membership.book import Book
 from services.messaging.history import History
 from services.messaging.outbox import Outbox
 from services.messaging.schema import MessagesDb
@@ -34,6 +37,9 @@ from tests.services.grid import GridCase
 from tests.services.grouping.circle import GroupsCase
 from tests.services.messaging.town import TownCase
 from tests.services.packs.test_packs import PacksCase, many
+from tests.services.sharing.people import SharingCase
+
+ROSTERS = "SELECT COUNT(*) FROM rosters"
 
 
 class CatalogTest(GridCase):
@@ -291,8 +297,7 @@ class GroupTest(GroupsCase):
         self.run_now(self.owner.get(KeyRing).erase(key_id))
         with full(self.owner.state_db), self.assertRaises(Full):
             self.run_now(self.book(self.owner).forget(circle))
-        query = "SELECT COUNT(*) FROM rosters"
-        rows = partial(self.owner.state_db.read, lambda c: c.execute(query).fetchone()[0])
+        rows = partial(self.owner.state_db.read, lambda c: c.execute(ROSTERS).fetchone()[0])
         self.assertEqual(self.run_now(rows()), 1)
         self.until(lambda: self.run_now(rows()) == 0, 200, 1.0)
 
@@ -306,6 +311,25 @@ class GroupTest(GroupsCase):
         self.assertEqual(self.states(), [])
         self.until(lambda: self.states() == ["stored"], 60)
         self.assertEqual(len(self.owner.part(circle)._unstored), 0)
+
+
+class ShareTest(SharingCase):
+    def test_nothing_is_left_of_a_share_that_could_not_be_opened(self) -> None:
+        shares = self.owner.shared._shares
+
+        async def no_room(key: Key) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        self.patch(shares, "open", no_room)
+        with self.assertRaises(Unavailable):
+            self.create()
+        self.assertEqual([key for key in self.owner.get(KeyRing) if not key.is_master], [])
+        self.assertEqual(self.owner.get(Book).circles(), [])
+        self.clock.advance(120)
+        for supplier in self.suppliers:
+            rosters = supplier.get(Supplier).rosters
+            assert rosters is not None
+            self.assertEqual(self.run_now(rosters._database.read(lambda c: c.execute(ROSTERS).fetchone()[0])), 0)
 
 
 class TwoDevicesTest(DevicesCase):
