@@ -153,12 +153,10 @@ class SegmentDecoder:
     def _lay(self, rows: Mapping[int, Blocks], sealed: memoryview, block: int) -> None:
         """Bring the next segment together: what is there to its place, and then what has to be computed."""
         k = self.layout.k
-        places = [sealed[start : start + block] for start in range(0, block * k, block)]
+        places = [sealed[start : start + block] for start in range(0, 2 * block * k, block)]
         # those that are not data lie behind it
-        spare = iter(range(block * k, block * (k + len(rows)), block))
-        given: dict[int, memoryview] = {}
+        behind = iter(places[k:])
+        given = {index: places[index] if index < k else next(behind) for index in rows}
         for index, row in rows.items():
-            start = next(spare) if index >= k else 0
-            given[index] = places[index] if index < k else sealed[start : start + block]
             row.lay(given[index])
-        self._code.make(given, {index: place for index, place in enumerate(places) if index not in given})
+        self._code.make(given, {index: places[index] for index in range(k) if index not in given})

@@ -50,8 +50,9 @@ class Matrix:
 @cache
 def library() -> Any | None:
     """
-    ISA-L, or None where there is none. It is the same for the whole process.
+    ISA-L, or None where there is none.
     """
+    # the one thing that the modules keep: a process has a shared library once, however many nodes are in it
     for name in _names():
         try:
             found = ctypes.CDLL(name)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.logger import Logger
@@ -179,9 +180,13 @@ class Put:
                 place = (self._deposit.key, self._version, self._index, PIECE_BLOCK)
                 self._footer, self._small = small_object(*place, b"".join(chunks))
                 return
-            if chunks:
-                await self._on_disk(lambda chunks=chunks: self._writer.write(chunks))  # type: ignore[misc]
-        self._footer = await self._on_disk(self._writer.finish)
+            self._footer = await self._on_disk(partial(self._write, chunks, last))
+
+    def _write(self, chunks: list[bytes], last: bool) -> Footer | None:
+        """In a worker; what the piece turned out to be with its last bytes."""
+        if chunks:
+            self._writer.write(chunks)
+        return self._writer.finish() if last else None
 
     async def _store(self) -> None:
         try:

@@ -63,7 +63,7 @@ async def _renew(
 ) -> list[Piece]:
     """Read, code and send; the pieces that were acknowledged."""
     layout = manifest.layout
-    batch = batch_segments(layout)
+    batch, code = batch_segments(layout), Code(layout.k, layout.m, library())
     gathering = Gathering(means, manifest, holders, label, path, checked=True, ahead=2 * batch * layout.block)
     senders = Senders(means.motion, means.clock, manifest.version, receivers, layout.m, label, path)
     reason = "rebuilding was broken off"
@@ -73,8 +73,9 @@ async def _renew(
         senders.total = size
         while at < size and senders.alive:
             length = min(batch * layout.block, size - at)
-            parts = await _made(means, gathering, manifest, at, length, [sender.number for sender in senders.alive])
-            await senders.write(parts)
+            parts = await checked_parts(means, gathering, manifest, at, length)
+            missing = [sender.number for sender in senders.alive]
+            await senders.write(await means.workers.run(_made, code, layout.block, length, parts, missing))
             at += length
         if senders.alive:
             done = await senders.commit(packed)
@@ -157,18 +158,10 @@ def _receivers(means: Means, version: Version, held: Sequence[Piece], barred: se
     return chosen
 
 
-async def _made(
-    means: Means, gathering: Gathering, manifest: Manifest, at: int, length: int, numbers: list[int]
-) -> dict[int, list[Buffer]]:
-    """The same run of blocks of the missing pieces."""
-    parts = await checked_parts(means, gathering, manifest, at, length)
-    code = Code(manifest.k, manifest.m, library())
-    return await means.workers.run(_code, code, manifest.block, length, parts, numbers)
-
-
-def _code(
+def _made(
     code: Code, block: int, length: int, parts: Mapping[int, Sequence[Buffer]], numbers: list[int]
 ) -> dict[int, list[Buffer]]:
+    """In a worker: the same run of blocks of the missing pieces."""
     made: dict[int, list[Buffer]] = {number: [] for number in numbers}
     rows = {number: Blocks(part) for number, part in parts.items()}
     for at in range(0, length, block):

@@ -22,7 +22,8 @@ from services.catalog.batches import Batch, Read
 from services.catalog.catalog import Catalog
 from services.catalog.journal import _go_on
 from services.catalog.operations import Drop, Operation, Put, Remove, Stamp, Store, pack, unpack
-from services.catalog.schema import Piece
+from services.catalog.packs import Packed, Stored
+from services.catalog.schema import Piece, Place
 from tests.clock import Clock
 from tests.faults.disk import Committed, Disk
 from tests.faults.watching import Watch, without_waits
@@ -63,6 +64,10 @@ def version_of(number: int) -> bytes:
     return bytes([number]) * 16
 
 
+def sent(number: int) -> list[Piece]:
+    return [Piece(version_of(number), at, f"{at:064x}", f"http://s{at}/s.xml", 0, "sent") for at in range(4)]
+
+
 class CatalogFaults(TestCase):
     def setUp(self) -> None:
         self.disk = Disk(self.folder("life").base)
@@ -89,12 +94,11 @@ class CatalogFaults(TestCase):
 
     def store(self, path: str, number: int, keep: int = 0, replaces: int | None = None) -> None:
         version = version_of(number)
-        pieces = [Piece(version, at, f"{at:064x}", f"http://s{at}/s.xml", 0, "sent") for at in range(4)]
 
         async def begin() -> None:
             item = await self.catalog.find("master", path)
             assert item is not None
-            await self.catalog.add_version(item, version, "file", 2, 4, pieces)
+            await self.catalog.add_version(item, version, "file", 2, 4, sent(number))
 
         self.do(begin)
         old = version_of(replaces) if replaces else None
@@ -139,6 +143,28 @@ class CatalogFaults(TestCase):
 
         self.do(go)
 
+    def pack(self) -> None:
+        """Small files in a pack, most of which go, so that it is written anew; and one that is given up."""
+        packs, paths = self.catalog.packs, ["small/1", "small/2", "small/3"]
+        items: dict[bytes, int] = {}
+        for number, path in enumerate(paths, 50):
+            self.create(path)
+            items[version_of(number)] = self.run_it(self.catalog.find("master", path)).id
+        places = [Place(entry, 100 * at, 100) for at, entry in enumerate(items)]
+        self.do(lambda: packs.begin(version_of(60), 2, 4, sent(60), items))
+        files = [Packed(place, 90, 0) for place in places]
+        self.do(lambda: packs.end(version_of(60), Stored(300, b"manifest", 150, [0, 1, 3]), files, keep=0))
+        self.tell()
+        self.delete(paths[0])
+        self.delete(paths[2])
+        (old,) = self.run_it(packs.wasteful(4))
+        self.do(lambda: packs.begin_again(old, version_of(61), 2, 4, sent(61)))
+        left = [Place(version_of(51), 0, 100)]
+        self.do(lambda: packs.replace(old.id, version_of(61), Stored(100, b"manifest", 50, [0, 1, 2, 3]), left))
+        again = {version_of(52): items[version_of(51)]}
+        self.do(lambda: packs.begin(version_of(62), 2, 4, sent(62), again))
+        self.do(lambda: packs.forget(version_of(62), list(again)))
+
     def merge(self, number: int, previous: bytes, *operations: Operation) -> bytes:
         batch = Batch(1, OTHER_LOG, number, previous, [], [pack(one) for one in operations])
         digest = sha256(repr(batch).encode()).digest()
@@ -170,6 +196,7 @@ class CatalogFaults(TestCase):
         item = self.run_it(self.catalog.find("master", "c"))
         self.do(lambda: self.catalog.add_version(item, version_of(6), "file", 2, 4))
         self.do(self.catalog.drop_unfinished)
+        self.pack()
         self.rename("docs/deep", "else/deeper")
         self.delete("else")
         self.do(lambda: self.catalog.errands.bury(f"{0:064x}", [version_of(1), version_of(5)]))
@@ -225,7 +252,9 @@ class CatalogFaults(TestCase):
 
 def tree(c: sqlite3.Connection) -> Any:
     query = "SELECT hex(versions.id), path FROM versions JOIN items ON items.id = item WHERE state = 'ready'"
-    return c.execute("SELECT path, kind FROM items ORDER BY path").fetchall(), sorted(c.execute(query))
+    # what packs belong to is told with the first one
+    items = c.execute("SELECT path, kind FROM items WHERE kind <> 'packs' ORDER BY path").fetchall()
+    return items, sorted(c.execute(query))
 
 
 def all_rows(c: sqlite3.Connection) -> Rows:
