@@ -41,7 +41,7 @@ from services.upkeep.absences import Absences
 SUPPLIERS_LAYER = 3
 #: Seconds between searches: the first, and the longest.
 AGAIN_FIRST, AGAIN_LONGEST = 1.0, 60.0
-#: Seconds between looks for suppliers that refuse the lease they had granted.
+#: Seconds between looks for suppliers that refuse the lease they had granted, and for replacements that are wished.
 REFUSAL = 60.0
 #: Candidates that one search asks of the DHT for each empty position.
 EACH = 3
@@ -112,7 +112,7 @@ class Employer(Service):
     def _begin(self) -> None:
         self._begun = True
         self._announcement.start()
-        self._tasks.spawn("go on with replacements", self._go_on_replacing())
+        self._tasks.every(REFUSAL, "go on with replacements", self._go_on_replacing, self._clock, at_once=True)
         self._tasks.every(REFUSAL, "replace those that refuse", self._replace_refusing, self._clock)
         self._feed(Input.START)
 
@@ -284,7 +284,7 @@ class Employer(Service):
         await self._wishes.remove(link.node_id)
 
     async def _go_on_replacing(self) -> None:
-        """What was asked for before the node ended."""
+        """What was asked for before the node ended, or has come true and could not be struck off yet."""
         for node_id in await self._wishes.load():
             link = self._customer.link_of(node_id)
             if link is None:

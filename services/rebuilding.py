@@ -81,6 +81,7 @@ class Rebuilding(Service):
 
     async def start(self) -> None:
         self._tasks = Tasks("rebuilding")
+        self._rests.clear()
         await self._catalog.renewals.clear()
         await self._standing.load()
         await self._recoding.load()
@@ -95,10 +96,10 @@ class Rebuilding(Service):
         for undo in self._undo:
             undo()
         self._undo = []
-        self._alarm.off()
         self._reports.stop()
         await self._audits.stop()
         await self._tasks.stop()
+        self._alarm.off()
         self._turn(False)
 
     def models(self) -> Sequence[Source]:
@@ -150,13 +151,14 @@ class Rebuilding(Service):
             self.log.warn("missing pieces could not be looked for: {error}", error=error)
         finally:
             self._turn(False)
+            self._alarm.set(self._pause(found))
+
+    def _pause(self, found: bool) -> float:
+        """Seconds until the next round. found: whether versions lack pieces, or that is not known."""
         if self._again:
-            self._alarm.set(SOON)
-        elif not found:
-            self._alarm.set(IDLE)
-        else:
-            ready = self._rests.next(self._clock.seconds())
-            self._alarm.set(AGAIN if ready is None else max(SOON, min(AGAIN, ready)))
+            return SOON
+        ready = self._rests.next(self._clock.seconds())
+        return IDLE if not found else AGAIN if ready is None else max(SOON, min(AGAIN, ready))
 
     async def _pass(self) -> bool:
         """Try all versions that lack pieces, page by page, so that none holds up those behind it; false: none does."""
@@ -199,8 +201,10 @@ class Rebuilding(Service):
             made = await rebuild(self._means, version, label, item.path)
         except BitDustError as error:
             self.log.info("{label} could not be completed: {error}", label=label, error=error)
-        if made:
-            self._rests.forget(version_id)
-        else:
-            self._rests.failed(version_id, self._clock.seconds())
+        finally:
+            # also after a defect: the next round begins with others
+            if made:
+                self._rests.forget(version_id)
+            else:
+                self._rests.failed(version_id, self._clock.seconds())
         return bool(made)

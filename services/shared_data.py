@@ -133,8 +133,9 @@ class SharedData(Service):
                 await self._shares.open(key)
             else:
                 await self._shares.take_up(key)
-        except BitDustError as error:
+        except (BitDustError, OSError) as error:
             await self._shares.forget(key)
+            await self._admission.undo(key)
             await self._ring.erase(key.key_id)
             raise Unavailable(f"the share can not be created now: {error}") from error
         return Answer(key.describe(), message="new share created")

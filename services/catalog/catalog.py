@@ -10,12 +10,12 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from bitdust_node.afterwards import Afterwards
 from bitdust_node.clock import Clock
 from bitdust_node.database import Database
 from bitdust_node.errors import Conflict, NotFound
 from bitdust_node.paths import DataFolder
 from bitdust_node.threads import Workers
-from services.catalog.afterwards import Afterwards
 from services.catalog.batches import Read
 from services.catalog.changes import Change, Changes, Gone, gone_items, gone_versions
 from services.catalog.departures import Departures
@@ -65,8 +65,8 @@ class Catalog(Questions):
         self.renewals = Renewals(self._database, self._bury, self.changes, clock)
         #: Small files that are stored together.
         self.packs = Packs(self._database, self._bury, self.changes, clock)
-        #: What could not be written when it was due.
-        self.afterwards = Afterwards(clock)
+        #: What failed transfers have left, and could not be removed when they ended.
+        self.afterwards = Afterwards(clock, "changes of the catalog")
         #: What lists show.
         self.views = Views(self._database)
         #: Grows with every change; clients compare it.

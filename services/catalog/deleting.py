@@ -57,8 +57,8 @@ class Deletions:
         for undo in self._undo:
             undo()
         self._undo = []
-        self._alarm.off()
         await self._tasks.stop()
+        self._alarm.off()
 
     def soon(self) -> None:
         """
@@ -86,6 +86,17 @@ class Deletions:
             self.soon()
 
     async def _tell(self) -> None:
+        again: float | None = AGAIN_FIRST
+        try:
+            again = await self._tell_all()
+        except BitDustError as error:
+            self.log.warn("suppliers are told later what to delete: {error}", error=error)
+        finally:
+            if again is not None:
+                self._alarm.set(again)
+
+    async def _tell_all(self) -> float | None:
+        """Seconds until those who could not be told are told again; None if there are none."""
         missed = set()
         for node_id, idurl in await self._catalog.errands.buriers():
             link = self._customer.link_of(node_id)
@@ -97,12 +108,12 @@ class Deletions:
         self._missed = missed
         if not missed:
             self._delay = self._due = 0.0
-            return
+            return None
         now = self._clock.seconds()
         if now >= self._due:  # what is deleted meanwhile does not make anybody wait longer
             self._delay = min(max(2 * self._delay, AGAIN_FIRST), AGAIN_LONGEST)
             self._due = now + self._delay
-        self._alarm.set(self._due - now)
+        return self._due - now
 
     async def _tell_one(self, holder: Holder) -> bool:
         while True:

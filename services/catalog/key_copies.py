@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 from twisted.logger import Logger
 
-from bitdust_node.errors import BitDustError, Corrupt, Invalid
+from bitdust_node.errors import BitDustError, Corrupt, Invalid, Unavailable
 from bitdust_node.events import Event, Events
 from bitdust_node.identity.me import Me
 from bitdust_node.identity.names import KeyId
@@ -105,24 +105,28 @@ class KeyCopies:
 
     async def read(self, plain: bytes) -> None:
         """
-        Take the keys that this node has not. Raises `Invalid`.
+        Take the keys that this node has not. Raises `Invalid`, and `Unavailable` if the owner of one can not be asked
+        for his identity now: then all others are there, and what is missing comes when this is called again.
         """
         try:
             state = msgspec.msgpack.decode(plain, type=KeyState)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise Invalid(f"not a copy of keys: {str(error)[:200]}") from None
-        known, returned = {key.key_id for key in self._ring}, []
+        known, away = {key.key_id for key in self._ring}, list[str]()
         for copy in state.keys:
             try:
                 key = await self._register(copy)
             except BitDustError as error:
                 self.log.warn("key {alias} can not be brought back: {error}", alias=copy.parcel.alias, error=error)
-            else:
-                if key.key_id not in known:
-                    returned.append(key)
-        for key in returned:
-            for callback in self._awaiting:
-                callback(key)
+                if isinstance(error, Unavailable):
+                    away.append(copy.parcel.alias)
+                continue
+            if key.key_id not in known:
+                # at once: if the disk is full at the next key, this one is known the next time
+                for callback in self._awaiting:
+                    callback(key)
+        if away:
+            raise Unavailable(f"the owners of {len(away)} keys can not be asked now: {', '.join(away[:5])}")
 
     async def _register(self, copy: KeyCopy) -> Key:
         parcel = copy.parcel
@@ -132,9 +136,13 @@ class KeyCopies:
             own = KeyId(parcel.alias, self._me.global_id)
             return await self._ring.register(own, self._me.key.public, key, parcel.signature, label, active)
         except Corrupt:
-            owner = await self._resolver.resolve(parcel.owner)
             theirs = KeyId(parcel.alias, parcel.owner)
-            return await self._ring.register(theirs, owner.public, key, parcel.signature, label, active)
+        known = self._ring.find(theirs)
+        if known is not None and known.public == public and (known.private or not private):
+            # nobody is asked for an owner who was known when it came
+            return known
+        owner = await self._resolver.resolve(parcel.owner)
+        return await self._ring.register(theirs, owner.public, key, parcel.signature, label, active)
 
     def _event(self, event: Event) -> None:
         if event.event_id in ("key-registered", "key-erased", "key-renamed"):

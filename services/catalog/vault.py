@@ -98,9 +98,9 @@ class Vault:
         for undo in self._undo:
             undo()
         self._undo = []
+        await self._tasks.stop()
         self._alarm.off()
         self._running = None
-        await self._tasks.stop()
 
     def soon(self) -> None:
         """
@@ -147,20 +147,20 @@ class Vault:
         self._running = None
 
     async def _work(self) -> None:
+        # as long as it is not done: nobody else would come back to what is left
+        again: float | None = AGAIN
         try:
             await self._read_all()
             if self._place.writes:
                 await self._tell_all()
             more = await self._bare.fill()
+            again = COLLECT if more else AGAIN if self._unread or self._resting else None
         except (BitDustError, OSError) as error:
-            # the own disk is full, for one: nobody else would come back to what is left
+            # the own disk is full, for one
             self.log.warn("suppliers and the catalog are compared again later: {error}", error=error)
-            self._alarm.set(AGAIN)
-            return
-        if more:
-            self.soon()
-        elif self._unread or self._resting:
-            self._alarm.set(AGAIN)
+        finally:
+            if again is not None:
+                self._alarm.set(again)
 
     async def _tell_all(self) -> None:
         await self._pack()
@@ -312,7 +312,7 @@ class Vault:
             raise
         except BitDustError as error:
             if isinstance(error, Unavailable) and self._asked[name] > self._clock.seconds() - GAP_TIME:
-                self.log.info("who wrote a part of the catalog is not known now: {error}", error=error)
+                self.log.info("who wrote a part of the catalog, or owns a key, is not known now: {error}", error=error)
                 return False
             self.log.error("a part of the catalog is refused: {error}", error=error)
         self._unread.pop(name, None)

@@ -5,16 +5,16 @@ All groups that this node takes part in.
 from __future__ import annotations
 
 from collections.abc import Callable
-
-from twisted.logger import Logger
+from functools import partial
 
 from automats.machine import Step
-from bitdust_node.errors import BitDustError, Invalid, NotFound
+from bitdust_node.afterwards import Afterwards
+from bitdust_node.errors import Invalid, NotFound
 from bitdust_node.identity.names import NodeId
 from bitdust_node.keys.folder import Key
 from bitdust_node.membership.roster import Circle
 from bitdust_node.tasks import Tasks
-from bitdust_node.waiting import all_of, sleep
+from bitdust_node.waiting import all_of
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.posts import POST_NEW, PostBatch
 from services.catalog.key_copies import KeyCopies
@@ -24,8 +24,6 @@ from services.grouping.shelf import Known
 
 #: Beginning of the alias of a group.
 GROUP = "group_"
-#: Seconds after which a group that came back and could not be joined is tried again.
-AGAIN = 60.0
 
 
 class Groups:
@@ -33,11 +31,9 @@ class Groups:
     Participants by group. `start` takes up those that were joined when the node stopped.
     """
 
-    log = Logger()
-
     def __init__(self, means: Means, key_copies: KeyCopies) -> None:
         self._means, self._key_copies = means, key_copies
-        self._tasks = Tasks("groups")
+        self._tasks, self._afterwards = Tasks("groups"), Afterwards(means.clock, "groups")
         self._participants: dict[Circle, Participant] = {}
         self._undo: list[Callable[[], None]] = []
         self._observers: tuple[Callable[[Circle, Step], object], ...] = ()
@@ -46,7 +42,7 @@ class Groups:
 
     async def start(self) -> None:
         means = self._means
-        self._tasks = Tasks("groups")
+        self._tasks, self._afterwards = Tasks("groups"), Afterwards(means.clock, "groups")
         await means.shelf.open()
         await means.couriers.start()
         means.router.serve(POST_NEW, self._new)
@@ -74,6 +70,7 @@ class Groups:
             if isinstance(result, Exception):
                 raise result
         await self._tasks.stop()
+        await self._afterwards.close()
         await self._means.couriers.stop()
 
     def observe(self, callback: Callable[[Circle, Step], object]) -> Callable[[], None]:
@@ -129,22 +126,22 @@ class Groups:
     def _returned(self, key: Key) -> None:
         """After a recovery: the key of a group that was joined is active; its posts are with the suppliers."""
         if key.active and key.private is not None and (circle := group_of(key)) is not None:
-            self._tasks.spawn("join a group that came back", self._join_returned(circle))
+            what = "join a group that came back"
+            self._tasks.spawn(what, self._afterwards.surely(what, partial(self._join_returned, circle)))
 
     async def _join_returned(self, circle: Circle) -> None:
-        """On a full disk it can not be noted yet."""
-        while self._means.ring.of(circle.owner, circle.alias) is not None:
-            try:
-                await self.join(circle)
-            except BitDustError as error:
-                self.log.warn("group {alias} is joined later: {error}", alias=circle.alias, error=error)
-                await sleep(self._means.clock, AGAIN)
-            else:
-                return
+        if self._means.ring.of(circle.owner, circle.alias) is not None:
+            await self.join(circle)
 
     async def _begin(self, circle: Circle, consumed: int) -> Participant:
         participant = self._participants[circle] = Participant(circle, self._means, self._moved, consumed)
-        await participant.start()
+        try:
+            await participant.start()
+        except BaseException:
+            # it does not know what is here: whoever joins once more gets another one
+            self._participants.pop(circle, None)
+            await participant.leave()
+            raise
         return participant
 
     async def _new(self, peer: NodeId, batch: PostBatch) -> Nothing:

@@ -241,17 +241,27 @@ class Participant:
     # ---
 
     async def _find(self) -> None:
+        outcome = Input.NOBODY
         try:
             if self._means.book.own_role(self.circle) is None:
                 await self._means.couriers.refresh(self.circle)
             found = await self.circuit.look()
             if self._means.book.own_role(self.circle) is None:
                 raise Refused("this node is not a member of the group")
+            outcome = Input.FOUND if found else Input.NOBODY
         except BitDustError as error:
-            self.problem, found = str(error), False
-        self.machine.feed(Input.FOUND if found else Input.NOBODY)
+            self.problem = str(error)
+        finally:
+            self.machine.feed(outcome)
 
     async def _subscribe(self) -> None:
+        outcome = Input.NOBODY
+        try:
+            outcome = await self._listen()
+        finally:
+            self.machine.feed(outcome)
+
+    async def _listen(self) -> Input:
         for supplier in self.circuit.candidates(self._failed):
             try:
                 answer = await self._exchange.listen(supplier)
@@ -266,9 +276,8 @@ class Participant:
                 continue
             self.circuit.up(supplier)
             self.active = supplier
-            self.machine.feed(Input.LISTENING)
-            return
-        self.machine.feed(Input.NOBODY)
+            return Input.LISTENING
+        return Input.NOBODY
 
     def _is_behind_itself(self, heads: Sequence[Head]) -> bool:
         """True if a supplier has own posts that this data folder does not know."""
@@ -301,11 +310,11 @@ class Participant:
             failed = True
         finally:
             self._comparing = False
-        if failed and active == self.active and active is not None:
-            self.circuit.down(active)
-            self.contact_lost(active)
-        elif self.connected:
-            self._alarm.set(ROUND)
+            if failed and active == self.active and active is not None:
+                self.circuit.down(active)
+                self.contact_lost(active)
+            elif self.connected:
+                self._alarm.set(ROUND)
 
     def _publisher(self, supplier: NodeId) -> Publisher:
         publisher = self._publishers.get(supplier)

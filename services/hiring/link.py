@@ -161,9 +161,12 @@ class SupplierLink:
         self._planned = None
 
     async def _ask(self) -> None:
-        outcome = await self._outcome()
-        if not self.machine.finished and self.machine.state in (State.REQUEST, State.CONNECTED):
-            self.machine.feed(outcome)
+        outcome = Input.UNREACHABLE
+        try:
+            outcome = await self._outcome()
+        finally:
+            if self.machine.state in (State.REQUEST, State.CONNECTED):
+                self.machine.feed(outcome)
 
     async def _outcome(self) -> Input:
         needed = self._wanted().needed

@@ -4,6 +4,8 @@ Who is let into a share or group and who has to go: keys, rosters, and the news 
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError, Invalid, NotFound, Refused, Unavailable
 from bitdust_node.identity.document import Document
@@ -81,6 +83,18 @@ class Admission:
         circle = circle_of(key)
         await self._endings.begin(circle, await self._couriers.keepers(circle))
         await self._book.forget(circle)
+
+    async def undo(self, key: Key) -> None:
+        """
+        What `begin` has made is not wanted: as `end`, as far as the own disk has room for that.
+        """
+        circle = circle_of(key)
+        with suppress(BitDustError):
+            await self.end(key)
+        if self._book.newest(circle) is not None:
+            # at the suppliers its roster stays, which nobody asks for
+            with suppress(BitDustError):
+                await self._book.forget(circle)
 
     async def ready(self, key: Key) -> Circle:
         """

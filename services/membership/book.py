@@ -51,6 +51,8 @@ class Book:
         self._db, self._me, self._resolver, self._ring = state_db, me, resolver, ring
         self._workers, self._clock = workers, clock
         self._pages: dict[Circle, Page] = {}
+        #: Those that are forgotten here, and may still be in the table.
+        self._left: set[Circle] = set()
         self._opened = False
         self._opening = DeferredLock()
         # one change of a circle at a time, else two of this node would follow the same roster; the others do not wait
@@ -161,9 +163,16 @@ class Book:
 
     async def forget(self, circle: Circle) -> None:
         """
-        Forget a share or group, its secrets too.
+        Forget a share or group, its secrets too. If that can not be written, `tidy` does it.
         """
         await self._in_turn(circle, self._forget, circle)
+
+    async def tidy(self) -> None:
+        """
+        Forget for good what could only be forgotten until the next start so far.
+        """
+        for circle in list(self._left):
+            await self._in_turn(circle, self._forget_left, circle)
 
     # ---
 
@@ -174,7 +183,13 @@ class Book:
 
     async def _forget(self, circle: Circle) -> None:
         self._pages.pop(circle, None)
-        await self._db.run(lambda c: forget(c, circle))
+        self._left.add(circle)
+        await self._forget_left(circle)
+
+    async def _forget_left(self, circle: Circle) -> None:
+        if circle in self._left:
+            await self._db.run(lambda c: forget(c, circle))
+            self._left.discard(circle)
 
     async def _open(self) -> None:
         if not self._opened:
@@ -287,6 +302,7 @@ class Book:
 
     async def _keep(self, signed: SignedRoster, secrets: dict[int, bytes], open_past: bool) -> None:
         circle = signed.roster.circle
+        await self._forget_left(circle)
         page = self._pages.get(circle)
         secrets = _wanted(secrets, page.secrets if page is not None else {})
         await self._db.run(lambda c: keep(c, signed, secrets, open_past))

@@ -273,3 +273,4 @@ class Couriers:
                 await self.spread(circle)
             else:
                 self._unfinished.discard(circle)
+        await self._book.tidy()

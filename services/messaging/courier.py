@@ -128,15 +128,12 @@ class Courier:
         try:
             for number, size in await self._post.history.write(settle):
                 self._closed(number, size)
-        except BaseException:
+            for name in names:
+                self._told(name, state, False)
+        finally:
             self._settling -= 1
-            # one that was made for this has nothing else to do
+            # also if nothing could be written: one that was made for this has nothing else to do
             self.look()
-            raise
-        self._settling -= 1
-        for name in names:
-            self._told(name, state, False)
-        self.look()
 
     def look(self) -> None:
         """Tell if there is nothing left to do."""
@@ -218,13 +215,13 @@ class Courier:
     # --- delivery ---
 
     async def _act(self, work: Callable[[], Awaitable[Input]]) -> None:
+        outcome = Input.KEPT_BACK
         try:
             outcome = await work()
         except BitDustError as error:
             # a disk that is full, for one
             self.log.error("letters to {who} wait: {error}", who=self.recipient[:12], error=str(error))
-            outcome = Input.KEPT_BACK
-        if not self.machine.finished:
+        finally:
             self.machine.feed(outcome)
 
     async def _give_all(self) -> Input:

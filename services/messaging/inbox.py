@@ -7,11 +7,13 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 
+from bitdust_node.afterwards import Afterwards
 from bitdust_node.clock import Clock
 from bitdust_node.config.config import Config
 from bitdust_node.errors import BitDustError, Full, Invalid, Refused, Unavailable
@@ -113,11 +115,12 @@ class Inbox:
         self._answering: set[tuple[str, str]] = set()
         self._collected: set[tuple[str, str]] = set()
         self._tasks = Tasks("inbox")
+        self._afterwards = Afterwards(clock, "inbox")
         self._undo: list[Callable[[], None]] = []
 
     async def start(self) -> None:
         """Take letters from now on."""
-        self._tasks = Tasks("inbox")
+        self._tasks, self._afterwards = Tasks("inbox"), Afterwards(self._clock, "inbox")
         await self._db.prepare("inbox", inbox_rows.MIGRATIONS)
         self._undo = [self._history.observe(self._consumers.feed), self._consumers.observe(self._read)]
         self._tasks.every(LOOK, "show messages that waited long", self._show_late, self._clock)
@@ -131,6 +134,7 @@ class Inbox:
         for command in (MESSAGE_GIVE, MESSAGE_GIVE_LARGE):
             self._router.withdraw(command)
         await self._tasks.stop()
+        await self._afterwards.close()
         for undo in self._undo:
             undo()
         self._undo = []
@@ -315,7 +319,8 @@ class Inbox:
             else:
                 self._receipts.note_to(entry.sender, bytes.fromhex(entry.message_id), "read")
         if talks:
-            self._tasks.spawn("note what was read", self._note_read(talks))
+            what = "note what was read"
+            self._tasks.spawn(what, self._afterwards.surely(what, partial(self._note_read, talks)))
 
     async def _note_read(self, talks: dict[Talk, list[str]]) -> None:
         def note(writing: Writing) -> None:

@@ -5,11 +5,13 @@ Receipts: what a node tells the senders of messages that came by a mailbox, or w
 from __future__ import annotations
 
 import secrets
+from functools import partial
 
 from twisted.logger import Logger
 
+from bitdust_node.afterwards import Afterwards
 from bitdust_node.clock import Clock
-from bitdust_node.errors import BitDustError
+from bitdust_node.errors import Closed
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.names import NodeId
 from bitdust_node.tasks import Tasks
@@ -38,15 +40,17 @@ class Receipts:
         self._count = 0
         self._writing = False
         self._tasks = Tasks("receipts")
+        self._afterwards = Afterwards(clock, "receipts")
 
     async def start(self) -> None:
         """Write receipts from now on."""
-        self._tasks = Tasks("receipts")
+        self._tasks, self._afterwards = Tasks("receipts"), Afterwards(self._clock, "receipts")
         self._writing = False
 
     async def stop(self) -> None:
         """Write no more; senders that heard nothing give their messages again."""
         await self._tasks.stop()
+        await self._afterwards.close()
         self._noted.clear()
         self._idurls.clear()
         self._count = 0
@@ -86,8 +90,9 @@ class Receipts:
 
     async def _tell(self, sender: NodeId, idurl: str, message_ids: list[bytes], state: str) -> None:
         contents = pack(Receipt(message_ids, state))
+        confirm = partial(self._outbox.confirm, sender, idurl, secrets.token_bytes(16), contents)
         try:
-            await self._outbox.confirm(sender, idurl, secrets.token_bytes(16), contents)
-        except BitDustError as error:
-            # the sender gives the messages once more when he is there, and hears it then
-            self.log.info("no receipt for {sender}: {error}", sender=sender[:12], error=str(error))
+            await self._afterwards.surely(f"write a receipt for {sender[:12]}", confirm)
+        except Closed as error:
+            # a sender who has heard nothing of a message gives it once more, and hears it then
+            self.log.info("no receipt for {sender}: {error}", sender=sender[:12], error=error)

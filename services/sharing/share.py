@@ -235,16 +235,17 @@ class Share:
             one.callback(None)
 
     async def _look_up(self) -> None:
-        outcome = Input.FOUND
+        outcome = Input.UNKNOWN
         try:
             await self._meet_owner(self._common.resolver)
             await self.suppliers.look_up()
             await self._refresh_roster()
+            outcome = Input.FOUND
         except BitDustError as error:
             self.log.info("share {alias} can not be connected: {error}", alias=self.circle.alias, error=error)
-            outcome = Input.UNKNOWN
-        if self.machine.state is State.DHT_LOOKUP:
-            self.machine.feed(outcome)
+        finally:
+            if self.machine.state is State.DHT_LOOKUP:
+                self.machine.feed(outcome)
 
     async def _meet_owner(self, resolver: Resolver) -> None:
         if resolver.cached(self.circle.owner) is None:

@@ -288,11 +288,13 @@ class Ledger:
             lambda c: [name for name in objects if c.execute(query, (name,)).fetchone() is not None]
         )
 
-    async def to_remove(self, name: str) -> None:
+    async def to_remove(self, objects: Iterable[str]) -> None:
         """
-        An object that has no row is to be removed from the store.
+        Objects that are to be removed from the store, unless there is a row for one by now.
         """
-        await self._database.run(lambda c: c.execute("INSERT OR IGNORE INTO removals VALUES (?)", (name,)))
+        change = "INSERT OR IGNORE INTO removals SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM pieces WHERE object = ?1)"
+        names = [(name,) for name in objects]
+        await self._database.run(lambda c: c.executemany(change, names))
 
     async def removed(self, objects: Iterable[str]) -> None:
         names = [(name,) for name in objects]

@@ -21,6 +21,8 @@ from services.supplying.store import PieceStore
 BATCH, LANES = 50, 8
 #: Objects that one round of `retry` takes up.
 ROUND = 1000
+#: Objects that are remembered while not even the ledger can list them.
+UNLISTED = 10_000
 
 
 class Removal:
@@ -28,7 +30,8 @@ class Removal:
     Only the owner's own word removes anything.
 
     What the books do not have any more is gone for its owner. A store that can not remove it now is asked again by
-    `retry`: until then the ledger lists it.
+    `retry`: until then the ledger lists it, or this if the ledger can not be written either. What the process forgets
+    of that when it ends is counted at the next start.
     """
 
     log = Logger()
@@ -38,7 +41,9 @@ class Removal:
         self._going: dict[str, list[Deferred[None]]] = {}
         #: Objects under whose names a piece is being stored.
         self._claimed: set[str] = set()
-        #: Whether the ledger may list objects that nobody removes at this moment.
+        #: Objects without a row that the ledger does not list yet.
+        self._unlisted: set[str] = set()
+        #: Whether there may be objects left that nobody removes at this moment.
         self.left = True
 
     async def remove(self, deposit: Deposit, versions: list[bytes] | None) -> Removed:
@@ -56,6 +61,7 @@ class Removal:
             self.left = gone = False
             names: list[str] = []
             try:
+                await self._list()
                 names = await self._ledger.removals(ROUND)
                 gone = await shielded(self._unlink(names))
             finally:
@@ -82,14 +88,27 @@ class Removal:
 
     async def undo(self, name: str) -> None:
         """
-        A piece that got no row: its object may be there or not, and is removed.
+        A piece that got no row: its object may be there or not, and is removed, now or by `retry`. Raises no error of
+        ours.
         """
         try:
             await self._workers.run(self._store.delete, name)
         except (BitDustError, OSError) as error:
             self.log.warn("an object without a row can not be removed now: {error}", error=error)
-            await self._ledger.to_remove(name)
             self.left = True
+            if len(self._unlisted) < UNLISTED:
+                self._unlisted.add(name)
+            try:
+                await self._list()
+            except BitDustError as error:
+                self.log.warn("nor can it be listed: {error}", error=error)
+
+    async def _list(self) -> None:
+        """Hand over to the ledger."""
+        names = list(self._unlisted)
+        if names:
+            await self._ledger.to_remove(names)
+            self._unlisted.difference_update(names)
 
     async def _remove(self, deposit: Deposit, versions: list[bytes] | None) -> Removed:
         removed = await self._ledger.remove(deposit.key, versions)

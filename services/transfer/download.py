@@ -17,6 +17,7 @@ from bitdust_node.errors import BitDustError, Closed, Failed
 from bitdust_node.pieces.layout import ecc_map
 from bitdust_node.progress import percent
 from bitdust_node.tasks import Tasks
+from services.catalog.errands import Errands
 from services.catalog.schema import Item, Task, Version
 from services.transfer.checkpoint import Checkpoint, Checkpoints, Mark
 from services.transfer.entry import fetch_entry
@@ -218,19 +219,18 @@ class Download(Job):
         if self._cleaning is not None:
             # the task is what finds the temporary file again if the node ends before it is removed
             await self._cleaning
+        catalog = self._means.catalog
+        marked = self._mark is not None or (self._marking is not None and self._marking.made)
+        remove = partial(_forget, self.task, catalog.errands, self._checkpoints if marked else None)
         try:
-            catalog = self._means.catalog
-            remove = partial(catalog.errands.remove_task, self.task.id)
             await catalog.afterwards.surely(f"remove the task of the download {self.backup_id}", remove)
-            if self._mark is not None or (self._marking is not None and self._marking.made):
-                await self._checkpoints.remove(self.task.temporary)
         except CancelledError:
             raise
         except Closed:
             # the node ends
             self.log.info("the download {id} is done anew at the next start", id=self.backup_id)
-        except Exception:  # noqa: BLE001 - e.g. the own disk is full: the task is done anew at the next start
-            self.log.failure("the task of the download {id} can not be removed now", id=self.backup_id)
+        except Exception:  # noqa: BLE001 - the download is over all the same
+            self.log.failure("the task of the download {id} can not be removed", id=self.backup_id)
         where = {"backup_id": self.backup_id, "output_location": str(self.destination)}
         if error is None:
             self._means.events.publish("restore-done", where)
@@ -239,3 +239,10 @@ class Download(Job):
             self._means.events.publish("restore-failed", {**where, "reason": reason, "error": str(error)})
         self._ended(self)
         self._wake()
+
+
+async def _forget(task: Task, errands: Errands, checkpoints: Checkpoints | None) -> None:
+    """Not of a download: what waits until the disk has room must not keep its memory."""
+    await errands.remove_task(task.id)
+    if checkpoints is not None:
+        await checkpoints.remove(task.temporary)

@@ -67,7 +67,7 @@ class Passage(Generic[T]):
         self._openings: deque[tuple[int, Deferred[memoryview]]] = deque()
         self._taking: Deferred[T] | None = None
         # openings that are not needed any more
-        self._dropped: list[Deferred[memoryview]] = []
+        self._dropped: list[Deferred[None]] = []
         self._number = first
         #: Number of the first segment of the batch that is opened now.
         self.block_number = first
@@ -138,8 +138,8 @@ class Passage(Generic[T]):
         """The batch that begins with this segment, and what came after it, is read again."""
         self._openings.popleft()
         for _, later in self._openings:
-            later.addErrback(lambda _: None)
-            self._dropped.append(later)
+            # its memory is free when it is done, not only when all is
+            self._dropped.append(later.addBoth(lambda _: None))
         self._openings.clear()
         self._sort_out(wrong)
         self._number = number

@@ -63,7 +63,9 @@ class Repacking:
                 await self._renew(pack, layout)
             except BitDustError as error:
                 self.log.info("pack {id} is not written anew: {error}", id=pack.id.hex(), error=error)
-                # it alone: one that a writer of a share has made unreadable must not hold up the others
+            finally:
+                # it alone: one that a writer of a share has made unreadable, or that a defect strikes at, must not hold
+                # up the others; one that was written anew is not there any more
                 self._rests.failed(pack.id, means.clock.seconds())
 
     async def _renew(self, old: Version, layout: Layout) -> None:

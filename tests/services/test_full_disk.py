@@ -4,24 +4,30 @@ The disk of a node is full for a while, where its own books are: what could not 
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
-from bitdust_node.errors import Full
+from bitdust_node.afterwards import AGAIN
+from bitdust_node.errors import Failed, Full, Unavailable
 from bitdust_node.identity.names import NodeId
 from bitdust_node.identity.recovered import Recovered
+from bitdust_node.keys.folder import Key
 from bitdust_node.keys.ring import KeyRing
+from bitdust_node.membership.roster import Circle
 from services.backup_db import BackupDb
-from services.catalog.afterwards import AGAIN
 from services.catalog.batches import Read
 from services.customer import COMPARE, Customer
-from services.employer import Employer
+from services.employer import REFUSAL, Employer
 from services.grouping.groups import Groups
 from services.hiring.family import Families, Family
 from services.hiring.suppliers import SupplierTable
 from services.joint_postman import JointPostman
 from services.list_files import ListFiles
+from services.membership.book import Book
+from services.messaging.history import History
 from services.messaging.outbox import Outbox
 from services.messaging.schema import MessagesDb
 from services.supplier import Supplier
@@ -31,6 +37,9 @@ from tests.services.grid import GridCase
 from tests.services.grouping.circle import GroupsCase
 from tests.services.messaging.town import TownCase
 from tests.services.packs.test_packs import PacksCase, many
+from tests.services.sharing.people import SharingCase
+
+ROSTERS = "SELECT COUNT(*) FROM rosters"
 
 
 class CatalogTest(GridCase):
@@ -137,6 +146,30 @@ class SuppliersTest(GridCase):
         self.until(lambda: sorted(self.hired()) == sorted(self.noted()) == [0, 1])
         self.until(lambda: sum(len(member.get(Supplier).leases()) for member in self.suppliers) == 2, seconds=2000)
 
+    def test_a_wish_that_has_come_true_is_struck_off_when_there_is_room(self) -> None:
+        employer, customer, before = self.customer.get(Employer), self.customer.get(Customer), self.hired()
+        fullness = ExitStack()
+        database = self.customer.state_db
+
+        def look() -> None:
+            if self.hired() != before and "run" not in vars(database):
+                fullness.enter_context(full(database))
+
+        undo = customer.observe(look)
+        self.run_now(employer.supplier_change(position=2))
+        self.until(lambda: self.hired() != before)
+        self.clock.advance(5)
+        undo()
+        fullness.close()
+        self.flushLoggedErrors(Full)
+        self.assertEqual(self.wishes(), [before[2]])
+        self.clock.advance(2 * REFUSAL)
+        self.assertEqual(self.wishes(), [])
+
+    def wishes(self) -> list[str]:
+        query = "SELECT node_id FROM replacements"
+        return self.run_now(self.customer.state_db.read(lambda c: [row[0] for row in c.execute(query)]))
+
     def test_after_a_recovery_that_could_not_be_noted_suppliers_are_looked_after(self) -> None:
         before = tuple(link.hired.idurl for link in self.customer.get(Customer).links.values())
         self.run_now(self.customer.stop())
@@ -188,6 +221,19 @@ class MessagesTest(TownCase):
         self.clock.advance(1)
         self.assertEqual(outbox._couriers, {})
 
+    def test_that_a_message_was_read_is_noted_and_told_later(self) -> None:
+        self.call(self.bob, "message_receive", consumer_callback_id="chat", polling_timeout=1)
+        sending = self.begin(self.alice, "message_send", recipient_id=self.bob.id, data={"text": "hello"})
+        self.clock.advance(1)
+        with full(self.bob.get(MessagesDb)):
+            self.call(self.bob, "message_receive", consumer_callback_id="chat")
+            self.clock.advance(1)
+        self.clock.advance(2 * AGAIN)
+        message_id = self.successResultOf(sending)["result"]["message_id"]
+        for citizen in (self.alice, self.bob):
+            (kept,) = self.run_now(citizen.get(History).page(None, 0, 10))
+            self.assertEqual((kept.entry.message_id, kept.entry.state), (message_id, "read"))
+
 
 class GroupTest(GroupsCase):
     def states(self) -> list[str]:
@@ -223,6 +269,38 @@ class GroupTest(GroupsCase):
         self.until(lambda: groups.get(circle) is not None)
         self.until(lambda: person.part(circle).connected)
 
+    def test_a_group_that_could_not_be_read_is_joined_whole_the_next_time(self) -> None:
+        key_id, circle = self.group(self.people[1])
+        self.send(self.owner, key_id, "x")
+        self.clock.advance(5)
+        person = self.people[1]
+        groups, shelf = person.get(Groups), person.get(Groups)._means.shelf
+        self.call(person, "group_leave", group_key_id=key_id)
+        reached = shelf.reached
+
+        async def damaged(circle: Circle) -> dict[Any, Any]:
+            raise Failed("the database can not be used")
+
+        shelf.reached = damaged  # type: ignore[method-assign]
+        with self.assertRaises(Failed):
+            self.run_now(groups.join(circle))
+        shelf.reached = reached  # type: ignore[method-assign]
+        self.assertIsNone(groups.get(circle))
+        self.run_now(groups.join(circle))
+        self.until(lambda: person.part(circle).connected)
+        written = (self.owner.node.node_id, self.owner.part(circle)._means.shelf.log)
+        self.assertEqual(person.part(circle).reader.last(*written), 1)
+
+    def test_a_group_that_could_not_be_taken_back_is_forgotten_later(self) -> None:
+        key_id, circle = self.group()
+        self.run_now(self.owner.get(Groups).leave(circle, erase=False))
+        self.run_now(self.owner.get(KeyRing).erase(key_id))
+        with full(self.owner.state_db), self.assertRaises(Full):
+            self.run_now(self.book(self.owner).forget(circle))
+        rows = partial(self.owner.state_db.read, lambda c: c.execute(ROSTERS).fetchone()[0])
+        self.assertEqual(self.run_now(rows()), 1)
+        self.until(lambda: self.run_now(rows()) == 0, 200, 1.0)
+
     def test_what_could_not_be_noted_is_noted_later(self) -> None:
         key_id, circle = self.group(self.people[1])
         self.clock.advance(20)
@@ -233,6 +311,25 @@ class GroupTest(GroupsCase):
         self.assertEqual(self.states(), [])
         self.until(lambda: self.states() == ["stored"], 60)
         self.assertEqual(len(self.owner.part(circle)._unstored), 0)
+
+
+class ShareTest(SharingCase):
+    def test_nothing_is_left_of_a_share_that_could_not_be_opened(self) -> None:
+        shares = self.owner.shared._shares
+
+        async def no_room(key: Key) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        self.patch(shares, "open", no_room)
+        with self.assertRaises(Unavailable):
+            self.create()
+        self.assertEqual([key for key in self.owner.get(KeyRing) if not key.is_master], [])
+        self.assertEqual(self.owner.get(Book).circles(), [])
+        self.clock.advance(120)
+        for supplier in self.suppliers:
+            rosters = supplier.get(Supplier).rosters
+            assert rosters is not None
+            self.assertEqual(self.run_now(rosters._database.read(lambda c: c.execute(ROSTERS).fetchone()[0])), 0)
 
 
 class TwoDevicesTest(DevicesCase):

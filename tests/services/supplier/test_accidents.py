@@ -14,6 +14,7 @@ from bitdust_node.wire.storage import LEASE_CANCEL, PIECE_DELETE, PIECE_PUT, Pie
 from services.supplying.keeping import AGAIN
 from services.supplying.store import LocalFolder
 from services.supplying.transfers import Transfers
+from tests.services.full import full
 from tests.services.supplier.customer import MEGABYTE, make_grid, make_version
 
 
@@ -79,15 +80,32 @@ class Broken(TestCase):
 
     def test_books_that_can_not_be_written_undo_the_piece(self) -> None:
         grid = self.grid
-        real = grid.keeping.ledger._database.run
-
-        async def full(function: Any) -> Any:
-            raise Full("no room left on the disk for ledger.db")
-
-        grid.keeping.ledger._database.run = full  # type: ignore[method-assign]
-        grid.fails(Full, grid.store_piece(self.made, 1))
-        grid.keeping.ledger._database.run = real  # type: ignore[method-assign]
+        with full(grid.keeping.ledger._database):
+            grid.fails(Full, grid.store_piece(self.made, 1))
         self.assertEqual(list(self.folder.glob("*/*")), [])
+        self.unharmed()
+
+    def test_what_neither_the_store_nor_the_books_take_back_is_removed_later(self) -> None:
+        grid, delete = self.grid, self.store.delete
+        kept = make_version(grid.key(), seed=1)
+
+        def broken(*names: str) -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+        self.store.delete = broken  # type: ignore[method-assign]
+        with full(grid.keeping.ledger._database):
+            for made in (self.made, kept):
+                grid.fails(Full, grid.store_piece(made, 1))
+        self.assertEqual(len(list(self.folder.glob("*/*"))), 2)
+        # one of them comes again meanwhile, and is not to go
+        grid.run(grid.store_piece(kept, 1))
+        grid.clock.advance(AGAIN)
+        grid.clock.pump(10)
+        self.store.delete = delete  # type: ignore[method-assign]
+        grid.clock.advance(AGAIN)
+        grid.clock.pump(10)
+        self.assertEqual(len(list(self.folder.glob("*/*"))), 1)
+        self.assertEqual(grid.run(grid.get(PieceGet(kept.version, 1)))[1], kept.pieces[1])
         self.unharmed()
 
     def test_stop_in_the_middle_leaves_nothing(self) -> None:
