@@ -18,7 +18,8 @@ from twisted.trial.unittest import TestCase
 from bitdust_node.network import Network
 from bitdust_node.waiting import sleep
 from tests.transports.suite import CLOCK, other_device
-from transports.tls import BUFFER, RECORD, ROOM, SLICE, Room, TlsProtocol, context_of
+from transports.line import BUFFER, SLICE
+from transports.tls import RECORD, ROOM, Room, TlsProtocol, context_of
 
 #: Bytes that the system may keep of a connection that nobody reads.
 LITTLE = 64 * 1024
@@ -42,7 +43,7 @@ class Half(TlsProtocol):
 
     @property
     def unsent(self) -> int:
-        return self._unsent
+        return self._line.waiting
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -215,6 +216,37 @@ class Tls(TestCase):
         await client.gone
         await server.gone
         self.assertEqual(len(server.came), 6 * SLICE)
+
+    async def test_the_last_words_of_one_who_does_not_listen(self) -> None:
+        """The other side hears them although it goes on talking itself, and is slow."""
+        client, server = await self.waiting(4)
+        client.pause_reading()
+        client.transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LITTLE)
+        client.more = [bytes(SLICE)] * 40
+        client.pump()
+        words = Random(3).randbytes(SLICE)
+        server.encrypt(words)
+        server.shut()
+        for _ in range(20):
+            await sleep(CLOCK, 0)
+        client.resume_reading()
+        await client.gone
+        await server.gone
+        self.assertTrue(client.came[5:] == words)
+
+    async def test_dropped_while_it_waits_for_the_other_side_to_close(self) -> None:
+        """What the system has taken is still brought to the other side."""
+        client, server = await self.pair()
+        client.pause_reading()
+        server.encrypt(b"the end")
+        server.shut()
+        while not server.transport._writeDisconnected:
+            await sleep(CLOCK, 0)
+        server.drop()
+        await server.gone
+        client.resume_reading()
+        await client.gone
+        self.assertEqual(client.came, b"the end")
 
     async def test_each_side_may_end_while_it_reads(self) -> None:
         for end in (Half.shut, Half.drop):
