@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from automats.machine import Listing, Machine
 from automats.session import SESSION, Input, State
 from bitdust_node.clock import Clock, DelayedCall
-from bitdust_node.errors import BitDustError, Closed, Full, Invalid, Unavailable
+from bitdust_node.errors import BitDustError, Closed, Failed, Full, Invalid, Unavailable
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.names import NodeId
 from bitdust_node.router import transport
@@ -91,6 +91,8 @@ class Session:
         self._limits = limits
         self._bandwidth = bandwidth
         self._resting: DelayedCall | None = None
+        #: Why the pipe is gone while frames that it has brought wait; "" if it is there.
+        self._lost = ""
         self._reader = FrameReader()
         self._hello = b""
         self._held: list[Frame | Data] = []
@@ -183,6 +185,7 @@ class Session:
         held, self._held = self._held, []
         self._dispatch(held)
         self._pipe.resume_reading()
+        self._rest()
 
     def send(self, message: bytes) -> None:
         self._check_connected()
@@ -210,15 +213,10 @@ class Session:
         """Bytes came; they are not needed any more when this returns."""
         self.bytes_in += len(data)
         self._heard = True
-        try:
-            frames = self._reader.feed(data) if self._machine.state is not State.CLOSING else []
-        except Invalid as error:
-            self._end(Input.BROKEN, error)
-        else:
-            self._dispatch(frames)
-            if self._bandwidth is not None and self._bandwidth.receive.rate:
-                self._bandwidth.receive.spend(len(data))
-                self._rest()
+        if self._bandwidth is not None:
+            self._bandwidth.receive.spend(len(data))
+        self._read(data)
+        self._rest()
 
     def pause(self) -> None:
         """The pipe has buffered enough."""
@@ -230,7 +228,11 @@ class Session:
 
     def lost(self, reason: str) -> None:
         """The pipe is gone."""
-        self._end(Input.LOST, Closed(reason))
+        if self._reader.waiting and self._resting is not None and self._resting.active():
+            # what came before is heard first
+            self._lost = reason
+        else:
+            self._end(Input.LOST, Closed(reason))
 
     # --- for streams ---
 
@@ -298,6 +300,8 @@ class Session:
     def close_pipe(self) -> None:
         self._pipe.resume_reading()
         self._pipe.close()
+        if self._lost:
+            self._machine.feed(Input.LOST)
 
     def abort_pipe(self) -> None:
         self._pipe.abort()
@@ -343,20 +347,47 @@ class Session:
         self.bytes_out += len(data)
         self._pipe.write(data)
 
+    @property
+    def _serving(self) -> bool:
+        return self._machine.state is State.CONNECTED and self._on_message is not None
+
+    def _read(self, data: bytes | memoryview) -> None:
+        try:
+            frames = self._reader.feed(data) if self._machine.state is not State.CLOSING else []
+        except Invalid as error:
+            self._end(Input.BROKEN, error)
+        else:
+            self._dispatch(frames)
+
     def _rest(self) -> None:
-        """Read on only when the node may receive more; what the system has received already waits in its buffers."""
-        if self._bandwidth is None or self._on_message is None or self._machine.state is not State.CONNECTED:
+        """
+        Read on only when all frames that came were dealt with, some in each turn of the reactor, and the node may
+        receive more; what the system has received already waits in its buffers.
+        """
+        if not self._serving:
             return
-        seconds = self._bandwidth.receive.rest()
-        if seconds and self._resting is None:
-            self._pipe.pause_reading()
-        elif not seconds and self._resting is not None:
+        seconds = self._bandwidth.receive.rest() if self._bandwidth is not None else 0.0
+        due = not self._reader.waiting and not seconds
+        if due and self._resting is not None:
             self._resting = None
             self._pipe.resume_reading()
-            return
-        if seconds and (self._resting is None or not self._resting.active()):
-            # not at once to the end, as the limit may be changed meanwhile
-            self._resting = self._clock.callLater(min(seconds, REST), self._rest)
+        elif not due:
+            if self._resting is None:
+                self._pipe.pause_reading()
+            if self._resting is None or not self._resting.active():
+                # not at once to the end, as the limit may be changed meanwhile
+                self._resting = self._clock.callLater(0 if self._reader.waiting else min(seconds, REST), self._go_on)
+
+    def _go_on(self) -> None:
+        try:
+            if self._reader.waiting:
+                self._read(b"")
+        except Exception:  # noqa: BLE001 - a defect ends the session, as that of a call by the pipe does
+            self.log.failure("{remote} has sent what this node fails at", remote=self.remote)
+            self._end(Input.BROKEN, Failed("a defect of this node"))
+        if self._lost and not self._reader.waiting:
+            self._end(Input.LOST, Closed(self._lost))
+        self._rest()
 
     def _dispatch(self, frames: list[Frame | Data]) -> None:
         self._take(frames)
@@ -395,7 +426,7 @@ class Session:
             Data(frame.stream, memoryview(bytes(frame.body))) if isinstance(frame, Data) else frame for frame in frames
         ]
         self._held_bytes += sum(HEADER.size + len(frame.body) for frame in frames)
-        if self._held_bytes > self._limits.held:
+        if self._held_bytes + len(self._reader.waiting) > self._limits.held:
             self._end(Input.BROKEN, Invalid("too much was sent before the hello was accepted"))
 
     def _got_message(self, frame: Frame) -> None:

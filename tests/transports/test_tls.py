@@ -185,6 +185,18 @@ class Tls(TestCase):
         expected = b"".join(parts * 2)
         self.assertTrue(await server.hears(len(expected)) == expected)
 
+    async def test_others_have_their_turn_although_many_smallest_records_wait(self) -> None:
+        client, server = await self.waiting(0)
+        for _ in range(30_000):
+            client._tls.send(b"x")
+        client._flush()
+        server.resume_reading()
+        heard = 0
+        while len(server.came) < 30_000:
+            await sleep(CLOCK, 0)
+            self.assertLess(len(server.came) - heard, SLICE // 22)
+            heard = len(server.came)
+
     # --- pausing ---
 
     async def test_nothing_is_left_behind_by_a_pause_in_the_middle(self) -> None:
