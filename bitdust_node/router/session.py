@@ -13,16 +13,17 @@ from twisted.logger import Logger
 from automats.machine import Listing, Machine
 from automats.session import SESSION, Input, State
 from bitdust_node.clock import Clock, DelayedCall
-from bitdust_node.errors import BitDustError, Closed, Failed, Full, Invalid, Unavailable
+from bitdust_node.errors import BitDustError, Closed, Full, Invalid, Unavailable
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.names import NodeId
 from bitdust_node.router import transport
 from bitdust_node.router.admission import Admission
 from bitdust_node.router.bandwidth import Bandwidth
+from bitdust_node.router.incoming import Incoming
 from bitdust_node.router.outgoing import Outgoing
 from bitdust_node.router.stream import CREDIT, SessionStream
 from bitdust_node.tasks import Tasks
-from bitdust_node.wire.frames import HEADER, Data, Frame, FrameReader, Kind, encode
+from bitdust_node.wire.frames import HEADER, Data, Frame, Kind, encode
 from bitdust_node.wire.packet import Opening, unpack_opening, unpack_reason
 
 
@@ -46,8 +47,6 @@ class Limits:
 
 LIMITS = Limits()
 PING = bytes(8)
-#: Seconds after which a session that has received too much looks again.
-REST = 1.0
 
 OnMessage = Callable[[bytes], None]
 OnStream = Callable[[transport.Stream, Opening], None]
@@ -89,11 +88,6 @@ class Session:
         self._tasks = tasks
         self._expected = expected
         self._limits = limits
-        self._bandwidth = bandwidth
-        self._resting: DelayedCall | None = None
-        #: Why the pipe is gone while frames that it has brought wait; "" if it is there.
-        self._lost = ""
-        self._reader = FrameReader()
         self._hello = b""
         self._held: list[Frame | Data] = []
         self._held_bytes = 0
@@ -103,6 +97,13 @@ class Session:
         self._on_message: OnMessage | None = None
         self._on_stream: OnStream | None = None
         self._outgoing = Outgoing(self._write, limits.queued, bandwidth.send if bandwidth is not None else None)
+        self._incoming = Incoming(
+            pipe,
+            clock,
+            bandwidth.receive if bandwidth is not None else None,
+            self._dispatch,
+            lambda error: self._end(Input.BROKEN, error),
+        )
         #: Streams that got data from what the pipe has just brought.
         self._fed: dict[SessionStream, None] = {}
         self._streams: dict[int, SessionStream] = {}
@@ -184,8 +185,7 @@ class Session:
         self._on_stream = on_stream
         held, self._held = self._held, []
         self._dispatch(held)
-        self._pipe.resume_reading()
-        self._rest()
+        self._incoming.serve()
 
     def send(self, message: bytes) -> None:
         self._check_connected()
@@ -213,10 +213,7 @@ class Session:
         """Bytes came; they are not needed any more when this returns."""
         self.bytes_in += len(data)
         self._heard = True
-        if self._bandwidth is not None:
-            self._bandwidth.receive.spend(len(data))
-        self._read(data)
-        self._rest()
+        self._incoming.received(data)
 
     def pause(self) -> None:
         """The pipe has buffered enough."""
@@ -228,11 +225,7 @@ class Session:
 
     def lost(self, reason: str) -> None:
         """The pipe is gone."""
-        if self._reader.waiting and self._resting is not None and self._resting.active():
-            # what came before is heard first
-            self._lost = reason
-        else:
-            self._end(Input.LOST, Closed(reason))
+        self._incoming.lost(lambda: self._end(Input.LOST, Closed(reason)))
 
     # --- for streams ---
 
@@ -281,8 +274,7 @@ class Session:
     def report_closed(self) -> None:
         if self._tick is not None and self._tick.active():
             self._tick.cancel()
-        if self._resting is not None and self._resting.active():
-            self._resting.cancel()
+        self._incoming.clear()
         self._outgoing.clear()
         self._held.clear()
         for callback in self.on_closed:
@@ -300,8 +292,6 @@ class Session:
     def close_pipe(self) -> None:
         self._pipe.resume_reading()
         self._pipe.close()
-        if self._lost:
-            self._machine.feed(Input.LOST)
 
     def abort_pipe(self) -> None:
         self._pipe.abort()
@@ -332,7 +322,7 @@ class Session:
             self._machine.feed(Input.ACCEPTED)
 
     def _watch(self) -> None:
-        if self._heard or self._resting is not None:
+        if self._heard or self._incoming.resting:
             self._heard = False
             self._silent = 0
         else:
@@ -346,48 +336,6 @@ class Session:
     def _write(self, data: bytes) -> None:
         self.bytes_out += len(data)
         self._pipe.write(data)
-
-    @property
-    def _serving(self) -> bool:
-        return self._machine.state is State.CONNECTED and self._on_message is not None
-
-    def _read(self, data: bytes | memoryview) -> None:
-        try:
-            frames = self._reader.feed(data) if self._machine.state is not State.CLOSING else []
-        except Invalid as error:
-            self._end(Input.BROKEN, error)
-        else:
-            self._dispatch(frames)
-
-    def _rest(self) -> None:
-        """
-        Read on only when all frames that came were dealt with, some in each turn of the reactor, and the node may
-        receive more; what the system has received already waits in its buffers.
-        """
-        if not self._serving:
-            return
-        seconds = self._bandwidth.receive.rest() if self._bandwidth is not None else 0.0
-        due = not self._reader.waiting and not seconds
-        if due and self._resting is not None:
-            self._resting = None
-            self._pipe.resume_reading()
-        elif not due:
-            if self._resting is None:
-                self._pipe.pause_reading()
-            if self._resting is None or not self._resting.active():
-                # not at once to the end, as the limit may be changed meanwhile
-                self._resting = self._clock.callLater(0 if self._reader.waiting else min(seconds, REST), self._go_on)
-
-    def _go_on(self) -> None:
-        try:
-            if self._reader.waiting:
-                self._read(b"")
-        except Exception:  # noqa: BLE001 - a defect ends the session, as that of a call by the pipe does
-            self.log.failure("{remote} has sent what this node fails at", remote=self.remote)
-            self._end(Input.BROKEN, Failed("a defect of this node"))
-        if self._lost and not self._reader.waiting:
-            self._end(Input.LOST, Closed(self._lost))
-        self._rest()
 
     def _dispatch(self, frames: list[Frame | Data]) -> None:
         self._take(frames)
@@ -426,7 +374,7 @@ class Session:
             Data(frame.stream, memoryview(bytes(frame.body))) if isinstance(frame, Data) else frame for frame in frames
         ]
         self._held_bytes += sum(HEADER.size + len(frame.body) for frame in frames)
-        if self._held_bytes + len(self._reader.waiting) > self._limits.held:
+        if self._held_bytes + self._incoming.waiting > self._limits.held:
             self._end(Input.BROKEN, Invalid("too much was sent before the hello was accepted"))
 
     def _got_message(self, frame: Frame) -> None:

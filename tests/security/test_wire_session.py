@@ -193,14 +193,14 @@ class Attacks(TestCase):
         heard: list[int] = []
         theirs.serve(lambda message: heard.append(int(message)), lambda *_: None)
         turns: list[int] = []
-        rest = theirs._rest
+        look = theirs._incoming._look
 
         def turn() -> None:
             turns.append(len(heard))
-            rest()
-            self.assertEqual(theirs._pipe._reading, not theirs._reader.waiting)
+            look()
+            self.assertEqual(theirs._pipe._reading, not theirs._incoming.waiting)
 
-        self.patch(theirs, "_rest", turn)
+        self.patch(theirs._incoming, "_look", turn)
         sent = 5 * FRAMES + 7
         theirs.received(b"".join(encode(Kind.MESSAGE, 0, b"%d" % number) for number in range(sent)))
         self.assertEqual(len(heard), FRAMES)
