@@ -13,12 +13,13 @@ from OpenSSL import SSL
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.tcp import Connection
 from twisted.trial.unittest import TestCase
 
 from bitdust_node.network import Network
 from bitdust_node.waiting import sleep
 from tests.transports.suite import CLOCK, other_device
-from transports.line import BUFFER, SLICE
+from transports.line import BUFFER, SLICE, SLICES
 from transports.tls import RECORD, ROOM, Room, TlsProtocol, context_of
 
 #: Bytes that the system may keep of a connection that nobody reads.
@@ -196,6 +197,29 @@ class Tls(TestCase):
             await sleep(CLOCK, 0)
             self.assertLess(len(server.came) - heard, SLICE // 22)
             heard = len(server.came)
+
+    async def test_large_turns_of_twisted(self) -> None:
+        """The parts of its connection that are used are there, and do what is expected of them."""
+        for name in ("bufferSize", "SEND_LIMIT", "writeSomeData", "startWriting", "doRead"):
+            self.assertTrue(hasattr(Connection, name), name)
+        client, server = await self.waiting(8)
+        offered: list[int] = []
+
+        def send(data: memoryview) -> int:
+            offered.append(len(data))
+            return Connection.writeSomeData(server.transport, data)
+
+        server.transport.writeSomeData = send
+        server.encrypt(bytes(SLICE))
+        # at once, not in the next round of the reactor
+        self.assertGreater(offered[0], SLICE)
+        while server.transport.getHandle().recv_into(bytearray(8 * SLICE), 0, socket.MSG_PEEK) < SLICES * SLICE:
+            await sleep(CLOCK, 0)
+        server.resume_reading()
+        while not server.came:
+            await sleep(CLOCK, 0)
+        self.assertGreater(len(server.came), (SLICES - 1) * SLICE)
+        self.assertLessEqual(len(server.came), SLICES * SLICE)
 
     # --- pausing ---
 
