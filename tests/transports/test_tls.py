@@ -202,7 +202,7 @@ class Tls(TestCase):
         """The parts of its connection that are used are there, and do what is expected of them."""
         for name in ("bufferSize", "SEND_LIMIT", "writeSomeData", "startWriting", "doRead"):
             self.assertTrue(hasattr(Connection, name), name)
-        client, server = await self.waiting(8)
+        _, server = await self.waiting(8)
         offered: list[int] = []
 
         def send(data: memoryview) -> int:
