@@ -25,7 +25,7 @@ LARGE_PART = LARGE // 4
 ALIGNED = 64 * 1024
 #: Bytes of a buffer: what a transfer hands on at once, `LARGE` and the rest of a frame, is mostly one call then.
 BUFFER = LARGE + LARGE // 2
-#: PageBuffers that are kept, as many as there are workers.
+#: Buffers that are kept, as many as there are workers.
 KEPT = 4
 
 #: What a file system says that can not do it.

@@ -6,13 +6,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 from bitdust_node.errors import Conflict
-
-#: Those who only look whether the directory is in use hold the file for some microseconds: tries until they are gone,
-#: which take about a second.
-TRIES = 50_000
 
 
 class FolderLock:
@@ -24,9 +21,7 @@ class FolderLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = _locked(path)
-        os.ftruncate(self._file, 0)
-        os.write(self._file, str(os.getpid()).encode())
+        self._file = _made(path)
 
     def fileno(self) -> int:
         """
@@ -44,33 +39,70 @@ class FolderLock:
             self._file = -1
 
 
-def _locked(path: Path) -> int:
-    tries = TRIES
+def _made(path: Path) -> int:
+    """
+    The file, locked before it has its name: those who look at `processid`, which they do by a shared lock
+    (`bitdust_node.cli.client.running_pid`), can not be in the way, and find our number in it.
+
+    Only the one who has the new file may replace what lies under the name; that was left over if nobody has it for
+    himself.
+    """
+    new = path.with_name(f"{path.name}.new")
+    file = _alone(new)
+    if file is None:
+        raise _conflict(path)
+    with ExitStack() as undo:
+        undo.callback(os.close, file)
+        undo.callback(new.unlink)
+        if _used(path):
+            raise _conflict(path)
+        os.ftruncate(file, 0)
+        os.write(file, str(os.getpid()).encode())
+        new.replace(path)
+        undo.pop_all()
+    return file
+
+
+def _alone(path: Path) -> int | None:
+    """The file, made if there is none and locked; None if somebody else has it locked."""
     while True:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        if _taken(file):
-            # the one who had it may have removed the file between our open and our lock
-            if path.exists() and path.stat().st_ino == os.fstat(file).st_ino:
-                return file
-        elif not _only_looked_at(file) or not tries:
-            pid = os.read(file, 20).decode("ascii", "replace").strip() or "?"
+        if not _locked(file, fcntl.LOCK_EX):
             os.close(file)
-            raise Conflict(f"another process [{pid}] already uses the data directory {path.parent}")
-        else:
-            tries -= 1
+            return None
+        # the one who had it may have given it its name, or removed it, between our open and our lock
+        if _lies_at(path, file):
+            return file
         os.close(file)
 
 
-def _taken(file: int) -> bool:
-    return _flock(file, fcntl.LOCK_EX)
+def _used(path: Path) -> bool:
+    try:
+        file = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _locked(file, fcntl.LOCK_SH)
+    finally:
+        os.close(file)
 
 
-def _only_looked_at(file: int) -> bool:
-    """Those who look share the file (`bitdust_node.cli.client.running_pid`); a node has it for itself."""
-    return _flock(file, fcntl.LOCK_SH)
+def _conflict(path: Path) -> Conflict:
+    try:
+        pid = path.read_bytes()[:20].decode("ascii", "replace").strip()
+    except FileNotFoundError:
+        pid = ""
+    return Conflict(f"another process [{pid or '?'}] already uses the data directory {path.parent}")
 
 
-def _flock(file: int, kind: int) -> bool:
+def _lies_at(path: Path, file: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
+
+
+def _locked(file: int, kind: int) -> bool:
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -32,6 +32,8 @@ PORT = "services/tcp-connections/tcp-port"
 INTERFACE = "services/network/interface"
 #: Seconds for a whole attempt: connection, TLS and hello.
 TIMEOUT = 15.0
+#: Connections that wait for the other side to close, at most.
+LEAVING = 256
 
 
 class TcpPipe(TlsProtocol):
@@ -39,13 +41,16 @@ class TcpPipe(TlsProtocol):
     One connection; a `bitdust_node.router.transport.Pipe`.
     """
 
-    def __init__(self, context: SSL.Context, room: Room, entrance: Entrance, expected: NodeId | None) -> None:
+    def __init__(
+        self, context: SSL.Context, room: Room, entrance: Entrance, leaving: Leaving, expected: NodeId | None
+    ) -> None:
         super().__init__(context, client=expected is not None, room=room)
         self.remote = ""
         self.host = ""
         self.peer_key = b""
         self.session: Session | None = None
         self._entrance = entrance
+        self._leaving = leaving
         self._expected = expected
 
     # --- for Twisted ---
@@ -84,6 +89,7 @@ class TcpPipe(TlsProtocol):
             self.session.resume()
 
     def over(self) -> None:
+        self._leaving.remove(self)
         session, self.session = self.session, None
         if session is not None:
             session.lost(f"the connection with {self.remote} was lost")
@@ -94,10 +100,35 @@ class TcpPipe(TlsProtocol):
         self.encrypt(data)
 
     def close(self) -> None:
-        self.shut()
+        if not self._over:
+            self._leaving.add(self)
+            self.shut()
 
     def abort(self) -> None:
         self.drop()
+
+
+class Leaving:
+    """
+    Connections that have said good-bye and wait for the other side to close, each until its session gives up. When
+    there are too many, the oldest waits no longer: those who never close are to cost the others nothing.
+    """
+
+    def __init__(self, most: int = LEAVING) -> None:
+        self._most = most
+        self._pipes: dict[TcpPipe, None] = {}
+
+    def add(self, pipe: TcpPipe) -> None:
+        """One that waits from now on."""
+        self._pipes[pipe] = None
+        if len(self._pipes) > self._most:
+            oldest = next(iter(self._pipes))
+            self.remove(oldest)
+            oldest.leave()
+
+    def remove(self, pipe: TcpPipe) -> None:
+        """One that is gone, or never was here."""
+        self._pipes.pop(pipe, None)
 
 
 class PipeFactory(Factory):
@@ -107,13 +138,15 @@ class PipeFactory(Factory):
 
     noisy = False
 
-    def __init__(self, context: SSL.Context, room: Room, entrance: Entrance, expected: NodeId | None = None) -> None:
+    def __init__(
+        self, context: SSL.Context, room: Room, entrance: Entrance, leaving: Leaving, expected: NodeId | None = None
+    ) -> None:
         self._context, self._room = context, room
-        self._entrance = entrance
+        self._entrance, self._leaving = entrance, leaving
         self._expected = expected
 
     def buildProtocol(self, addr: IAddress | None) -> TcpPipe:
-        return TcpPipe(self._context, self._room, self._entrance, self._expected)
+        return TcpPipe(self._context, self._room, self._entrance, self._leaving, self._expected)
 
 
 class TcpTransport:
@@ -143,6 +176,7 @@ class TcpTransport:
         self._entrance = Entrance(self.scheme, admission, clock, automats, strangers, limits, bandwidth)
         self._context: SSL.Context | None = None
         self._room = Room()
+        self._leaving = Leaving()
         self._port: Any = None
 
     @property
@@ -207,7 +241,7 @@ class TcpTransport:
     def _pipes(self, expected: NodeId | None = None) -> PipeFactory:
         if self._context is None:
             self._context = context_of(self._me.device)
-        return PipeFactory(self._context, self._room, self._entrance, expected)
+        return PipeFactory(self._context, self._room, self._entrance, self._leaving, expected)
 
 
 def split(contact: str) -> tuple[str, int]:

@@ -18,6 +18,7 @@ from zope.interface import implementer
 
 from bitdust_node.errors import BitDustError, Corrupt
 from bitdust_node.identity.device import DeviceKey, spki_of
+from transports.line import SLICE, Line
 
 #: SSL_MODE_ENABLE_PARTIAL_WRITE of <openssl/ssl.h>, which pyOpenSSL sets but does not name.
 PARTIAL_WRITE = 1
@@ -30,6 +31,7 @@ def context_of(device: DeviceKey) -> SSL.Context:
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(SSL.TLS1_3_VERSION)
     context.set_max_proto_version(SSL.TLS1_3_VERSION)
+    # two tickets are sent for all that, as pyOpenSSL can not ask for none: they name a session that nobody keeps
     context.set_options(SSL.OP_NO_TICKET)
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     # a write into memory never has to stop half way: one call, however many records that makes
@@ -63,14 +65,8 @@ def peer_key_of(connection: SSL.Connection) -> bytes:
 
 #: A TLS record carries no more than this.
 RECORD = 16 * 1024
-#: Bytes that are read and decrypted at once, so that they stay in the cache of a core.
-SLICE = 256 * 1024
 #: Plaintext that is handed on at once.
 ROOM = SLICE + 2 * RECORD
-#: Bytes that are sent in one turn before the heirs are asked to pause, and that the socket is offered at once.
-BUFFER = 1024 * 1024
-#: Slices that are read from a connection before others have their turn.
-SLICES = 4
 
 
 class Room:
@@ -124,7 +120,8 @@ class TlsProtocol(Protocol):
     TLS over one TCP connection, with few and large calls: what Twisted's own layer does record by record is done
     here for all that one read of the socket has brought, and for a whole frame.
 
-    Nothing may be written before `secured`. The end of TLS is not waited for: sessions have their own BYE.
+    Nothing may be written before `secured`. How much is sent and read in one turn, and the parts of Twisted that this
+    takes, are the subject of `Line`.
     """
 
     transport: Any  # a TCP connection of Twisted; no interface names all that it can
@@ -132,17 +129,14 @@ class TlsProtocol(Protocol):
     def __init__(self, context: SSL.Context, client: bool, room: Room) -> None:
         self._tls = SSL.Connection(context, None)
         self._room = room
+        self._line: Line
         if client:
             self._tls.set_connect_state()
         else:
             self._tls.set_accept_state()
         self._secured = False
+        # nothing is sent or heard any more
         self._over = False
-        # bytes that the transport has not yet given to the socket, and all that were sent since it had none
-        self._unsent = self._given = 0
-        self._paused = False
-        # slices that were read in this turn of the reactor
-        self._slices = 0
 
     # --- what the heirs hear ---
 
@@ -177,47 +171,52 @@ class TlsProtocol(Protocol):
 
     def pause_reading(self) -> None:
         """Read nothing more from the socket."""
-        self._paused = True
-        self.transport.pauseProducing()
+        self._line.pause()
 
     def resume_reading(self) -> None:
         """Go on reading."""
-        self._paused = False
-        self.transport.resumeProducing()
+        self._line.resume()
 
     def shut(self) -> None:
-        """Close when all is sent."""
+        """
+        Close when all is sent and the other side has closed too: whoever does not want to wait for that calls `leave`
+        or `drop` then.
+        """
         if not self._over:
             self._over = True
             self._farewell()
-            self._leave()
+            self._line.finish()
+
+    def leave(self) -> None:
+        """Close when all is sent."""
+        self._over = True
+        self._line.close()
 
     def drop(self) -> None:
         """Close at once."""
         self._over = True
-        self.transport.abortConnection()
+        self._line.cut()
 
     # --- for Twisted ---
 
+    def makeConnection(self, transport: Any) -> None:
+        self._line = Line(transport)
+        super().makeConnection(transport)
+
     def connectionMade(self) -> None:
-        self.transport.bufferSize, self.transport.SEND_LIMIT = SLICE, BUFFER
-        # it says when its buffer is empty to those who offer more only then
-        self.transport.registerProducer(self, False)
+        self._line.feed_from(self)
         self._shake()
 
     def dataReceived(self, data: bytes) -> None:
         if self._over:
             return
-        self._decrypt(data)
-        # there is more: read on, so that the reactor does not have to come back for every slice
-        self._slices += 1
-        if len(data) == SLICE and self._slices < SLICES and not (self._paused or self._over):
-            self.transport.doRead()
-        self._slices = 0
+        # one slice of the smallest records takes as much time as many of full ones
+        if 2 * self._decrypt(data) > len(data):
+            self._line.read_on(len(data))
 
     def resumeProducing(self) -> None:
         """The socket has taken all that waited."""
-        self._unsent = self._given = 0
+        self._line.drained()
         self.drained()
 
     def stopProducing(self) -> None:
@@ -237,8 +236,7 @@ class TlsProtocol(Protocol):
             return False
         except SSL.Error:
             self._flush()  # the alert says what was wrong
-            self._over = True
-            self._leave()
+            self.leave()
             return False
         self._flush()
         try:
@@ -250,45 +248,30 @@ class TlsProtocol(Protocol):
         self.secured(peer_key)
         return not self._over
 
-    def _decrypt(self, data: bytes) -> None:
+    def _decrypt(self, data: bytes) -> int:
+        """Hand on what these bytes say; how much that was."""
         self._tls.bio_write(data)
         if not self._secured and not self._shake():
-            return
-        more = True
+            return 0
+        size, more = 0, True
         while more and not self._over:
             try:
                 plain, more = self._room.read(self._tls)
             except SSL.Error:
                 # good-bye of TLS, or rubbish: in any case nothing more comes
-                self.shut()
-                return
+                self._farewell()
+                self.leave()
+                break
             if plain:
+                size += len(plain)
                 self.decrypted(plain)
-
-    def _leave(self) -> None:
-        self.transport.unregisterProducer()
-        self.transport.loseConnection()
+        return size
 
     def _flush(self) -> None:
+        full = False
         while data := self._room.encrypted(self._tls):
-            self._send(data)
-
-    def _send(self, data: memoryview) -> None:
-        """
-        What is large goes to the socket at once, while it is in the cache of this core; what that does not take, and
-        what is small, waits for it.
-        """
-        self._given += len(data)
-        if len(data) >= RECORD and not self._unsent:
-            sent = self.transport.writeSomeData(data)
-            # a lost connection is found when the rest is written
-            data = data[sent:] if isinstance(sent, int) else data
-        if data:
-            self._unsent += len(data)
-            self.transport.write(bytes(data))
-        if self._given >= BUFFER:
-            # also when a fast peer makes that the socket takes all: others are to have their turn, then it is `drained`
-            self.transport.startWriting()
+            full = self._line.send(data)
+        if full:
             self.filled()
 
     def _farewell(self) -> None:

@@ -19,10 +19,11 @@ from bitdust_node.identity.names import NodeId
 from bitdust_node.router import transport
 from bitdust_node.router.admission import Admission
 from bitdust_node.router.bandwidth import Bandwidth
+from bitdust_node.router.incoming import Incoming
 from bitdust_node.router.outgoing import Outgoing
 from bitdust_node.router.stream import CREDIT, SessionStream
 from bitdust_node.tasks import Tasks
-from bitdust_node.wire.frames import HEADER, Data, Frame, FrameReader, Kind, encode
+from bitdust_node.wire.frames import HEADER, Data, Frame, Kind, encode
 from bitdust_node.wire.packet import Opening, unpack_opening, unpack_reason
 
 
@@ -46,8 +47,6 @@ class Limits:
 
 LIMITS = Limits()
 PING = bytes(8)
-#: Seconds after which a session that has received too much looks again.
-REST = 1.0
 
 OnMessage = Callable[[bytes], None]
 OnStream = Callable[[transport.Stream, Opening], None]
@@ -89,9 +88,6 @@ class Session:
         self._tasks = tasks
         self._expected = expected
         self._limits = limits
-        self._bandwidth = bandwidth
-        self._resting: DelayedCall | None = None
-        self._reader = FrameReader()
         self._hello = b""
         self._held: list[Frame | Data] = []
         self._held_bytes = 0
@@ -101,6 +97,13 @@ class Session:
         self._on_message: OnMessage | None = None
         self._on_stream: OnStream | None = None
         self._outgoing = Outgoing(self._write, limits.queued, bandwidth.send if bandwidth is not None else None)
+        self._incoming = Incoming(
+            pipe,
+            clock,
+            bandwidth.receive if bandwidth is not None else None,
+            self._dispatch,
+            lambda error: self._end(Input.BROKEN, error),
+        )
         #: Streams that got data from what the pipe has just brought.
         self._fed: dict[SessionStream, None] = {}
         self._streams: dict[int, SessionStream] = {}
@@ -182,7 +185,7 @@ class Session:
         self._on_stream = on_stream
         held, self._held = self._held, []
         self._dispatch(held)
-        self._pipe.resume_reading()
+        self._incoming.serve()
 
     def send(self, message: bytes) -> None:
         self._check_connected()
@@ -210,15 +213,7 @@ class Session:
         """Bytes came; they are not needed any more when this returns."""
         self.bytes_in += len(data)
         self._heard = True
-        try:
-            frames = self._reader.feed(data) if self._machine.state is not State.CLOSING else []
-        except Invalid as error:
-            self._end(Input.BROKEN, error)
-        else:
-            self._dispatch(frames)
-            if self._bandwidth is not None and self._bandwidth.receive.rate:
-                self._bandwidth.receive.spend(len(data))
-                self._rest()
+        self._incoming.received(data)
 
     def pause(self) -> None:
         """The pipe has buffered enough."""
@@ -230,7 +225,7 @@ class Session:
 
     def lost(self, reason: str) -> None:
         """The pipe is gone."""
-        self._end(Input.LOST, Closed(reason))
+        self._incoming.lost(lambda: self._end(Input.LOST, Closed(reason)))
 
     # --- for streams ---
 
@@ -279,8 +274,7 @@ class Session:
     def report_closed(self) -> None:
         if self._tick is not None and self._tick.active():
             self._tick.cancel()
-        if self._resting is not None and self._resting.active():
-            self._resting.cancel()
+        self._incoming.clear()
         self._outgoing.clear()
         self._held.clear()
         for callback in self.on_closed:
@@ -328,7 +322,7 @@ class Session:
             self._machine.feed(Input.ACCEPTED)
 
     def _watch(self) -> None:
-        if self._heard or self._resting is not None:
+        if self._heard or self._incoming.resting:
             self._heard = False
             self._silent = 0
         else:
@@ -342,21 +336,6 @@ class Session:
     def _write(self, data: bytes) -> None:
         self.bytes_out += len(data)
         self._pipe.write(data)
-
-    def _rest(self) -> None:
-        """Read on only when the node may receive more; what the system has received already waits in its buffers."""
-        if self._bandwidth is None or self._on_message is None or self._machine.state is not State.CONNECTED:
-            return
-        seconds = self._bandwidth.receive.rest()
-        if seconds and self._resting is None:
-            self._pipe.pause_reading()
-        elif not seconds and self._resting is not None:
-            self._resting = None
-            self._pipe.resume_reading()
-            return
-        if seconds and (self._resting is None or not self._resting.active()):
-            # not at once to the end, as the limit may be changed meanwhile
-            self._resting = self._clock.callLater(min(seconds, REST), self._rest)
 
     def _dispatch(self, frames: list[Frame | Data]) -> None:
         self._take(frames)
@@ -395,7 +374,7 @@ class Session:
             Data(frame.stream, memoryview(bytes(frame.body))) if isinstance(frame, Data) else frame for frame in frames
         ]
         self._held_bytes += sum(HEADER.size + len(frame.body) for frame in frames)
-        if self._held_bytes > self._limits.held:
+        if self._held_bytes + self._incoming.waiting > self._limits.held:
             self._end(Input.BROKEN, Invalid("too much was sent before the hello was accepted"))
 
     def _got_message(self, frame: Frame) -> None:

@@ -17,6 +17,9 @@ HEADER = Struct(">IBI")
 ENVELOPE = 1024
 #: Bytes of a stream in one DATA frame at most: with its header they fill four TLS records.
 DATA_LIMIT = 64 * 1024 - HEADER.size
+#: Frames that are dealt with at once: what a connection brings in one turn may be ten thousand of the smallest, and the
+#: others wait meanwhile.
+FRAMES = 256
 
 
 class Kind(IntEnum):
@@ -89,10 +92,14 @@ def encode(kind: Kind, stream: int = 0, body: bytes | memoryview = b"") -> bytes
 
 class FrameReader:
     """
-    Cuts what arrives into frames. Memory: at most one incomplete frame that is not DATA.
+    Cuts what arrives into frames, `most` of them at once. Memory: at most one incomplete frame that is not DATA, and
+    what waits.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = FRAMES) -> None:
+        #: Bytes that came and that the next `feed` goes on with, perhaps of nothing new.
+        self.waiting: bytes = b""
+        self._most = most
         self._header = b""
         self._kind = Kind.HELLO
         self._stream = 0
@@ -101,12 +108,13 @@ class FrameReader:
 
     def feed(self, data: bytes | memoryview) -> list[Frame | Data]:
         """
-        The frames that these bytes complete. A header that lies raises Invalid; nothing may be fed afterwards.
+        The frames that these bytes complete, up to `most`; the others wait. A header that lies raises Invalid; nothing
+        may be fed afterwards.
         """
         frames: list[Frame | Data] = []
-        view = memoryview(data)
+        view = memoryview(b"".join((self.waiting, data)) if self.waiting else data)
         at, end = 0, len(view)
-        while at < end:
+        while at < end and len(frames) < self._most:
             if self._missing:
                 part = view[at : at + self._missing]
                 at += len(part)
@@ -133,6 +141,7 @@ class FrameReader:
             self._begin(*fields)
             if not self._missing:
                 frames.append(Frame(self._kind, self._stream, b""))
+        self.waiting = bytes(view[at:])
         return frames
 
     def _begin(self, length: int, kind: int, stream: int) -> None:

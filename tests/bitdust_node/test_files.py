@@ -6,7 +6,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from bitdust_node import lock as lock_module
+from bitdust_node.cli.client import running_pid
 from bitdust_node.errors import Conflict, Invalid
 from bitdust_node.files import WRITE_BACK, begin_writing, make_private_folder, read_file, write_all, write_file
 from bitdust_node.lock import FolderLock
@@ -78,29 +78,51 @@ class FolderLockTests(SynchronousTestCase):
         path.write_text("99999999")
         FolderLock(path).release()
 
-    def test_waits_for_those_who_only_look(self) -> None:
+    def test_those_who_only_look_are_not_in_the_way(self) -> None:
+        """Not even one that was stopped while it looked."""
         path = make_private_folder(Path(self.mktemp())) / "processid"
         path.write_text("99999999")
-        looker = path.open("r+")
-        fcntl.flock(looker, fcntl.LOCK_SH)
-        only_looked_at = lock_module._only_looked_at
-        asked: list[int] = []
-
-        def then_look_away(file: int) -> bool:
-            asked.append(file)
-            told = only_looked_at(file)
-            looker.close()
-            return told
-
-        self.patch(lock_module, "_only_looked_at", then_look_away)
-        FolderLock(path).release()
-        self.assertEqual(len(asked), 1)
-
-    def test_does_not_wait_for_ever(self) -> None:
-        path = make_private_folder(Path(self.mktemp())) / "processid"
-        path.touch()
         with path.open("r+") as looker:
             fcntl.flock(looker, fcntl.LOCK_SH)
-            self.patch(lock_module, "TRIES", 2)
-            with self.assertRaises(Conflict):
+            lock = FolderLock(path)
+            self.assertEqual(path.read_text(), str(os.getpid()))
+            self.assertEqual(running_pid(path.parent), os.getpid())
+            self.assertRaises(Conflict, FolderLock, path)
+        lock.release()
+        self.assertIsNone(running_pid(path.parent))
+
+    def test_one_of_an_older_version(self) -> None:
+        """It locks the file where it lies."""
+        path = make_private_folder(Path(self.mktemp())) / "processid"
+        path.write_text("123")
+        with path.open("r+") as older:
+            fcntl.flock(older, fcntl.LOCK_EX)
+            with self.assertRaises(Conflict) as caught:
                 FolderLock(path)
+        self.assertIn("[123]", str(caught.exception))
+        self.assertEqual([each.name for each in path.parent.iterdir()], ["processid"])
+
+    def test_two_that_start_at_once(self) -> None:
+        path = make_private_folder(Path(self.mktemp())) / "processid"
+        with path.with_name("processid.new").open("x") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            self.assertRaises(Conflict, FolderLock, path)
+        # it was killed before it gave the file its name
+        FolderLock(path).release()
+        self.assertEqual(list(path.parent.iterdir()), [])
+
+    def test_the_other_one_ends_while_this_one_starts(self) -> None:
+        """The new file that this one has opened is not there any more when it gets the lock."""
+        path = make_private_folder(Path(self.mktemp())) / "processid"
+        flock, asked = fcntl.flock, []
+
+        def overtaken(file: int, kind: int) -> None:
+            asked.append(file)
+            if len(asked) == 1:
+                FolderLock(path).release()
+            flock(file, kind)
+
+        self.patch(fcntl, "flock", overtaken)
+        lock = FolderLock(path)
+        self.assertTrue(os.path.samestat(path.stat(), os.fstat(lock.fileno())))
+        lock.release()

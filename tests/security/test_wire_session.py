@@ -13,7 +13,7 @@ from bitdust_node.errors import BitDustError, Full, Refused, TimedOut
 from bitdust_node.identity.device import DeviceRecord
 from bitdust_node.router.router import RouterLimits
 from bitdust_node.router.session import Limits, Session
-from bitdust_node.wire.frames import Kind, encode
+from bitdust_node.wire.frames import FRAMES, Kind, encode
 from bitdust_node.wire.packet import WINDOW, Ask, Failure, Opening, Reply, pack
 from tests.bitdust_node.router.test_router import ECHO, PUT, Text, echo
 from tests.keys import test_key
@@ -184,6 +184,101 @@ class Attacks(TestCase):
             waiting.callback(None)
         self.clock.pump()
         self.assertEqual(dict(b.router._busy), {})
+
+    async def test_flood_of_smallest_frames(self) -> None:
+        """Some are dealt with in each turn of the reactor, the others wait with the pipe."""
+        a, b = await self.two()
+        session: Session = self.join(a, b)
+        [theirs] = b.router.sessions()
+        heard: list[int] = []
+        theirs.serve(lambda message: heard.append(int(message)), lambda *_: None)
+        turns: list[int] = []
+        look = theirs._incoming._look
+
+        def turn() -> None:
+            turns.append(len(heard))
+            look()
+            self.assertEqual(theirs._pipe._reading, not theirs._incoming.waiting)
+
+        self.patch(theirs._incoming, "_look", turn)
+        sent = 5 * FRAMES + 7
+        theirs.received(b"".join(encode(Kind.MESSAGE, 0, b"%d" % number) for number in range(sent)))
+        self.assertEqual(len(heard), FRAMES)
+        # what the pipe may still have brought comes behind it
+        theirs.received(encode(Kind.MESSAGE, 0, b"%d" % sent))
+        sent += 1
+        self.clock.pump()
+        self.assertEqual(heard, list(range(sent)))
+        self.assertEqual(turns, [1 * FRAMES, 2 * FRAMES, 3 * FRAMES, 4 * FRAMES, 5 * FRAMES, sent])
+        session.send(b"5")
+        self.clock.pump()
+        self.assertEqual(heard[sent:], [5])
+
+    async def test_what_came_before_the_end_is_heard(self) -> None:
+        """Also when it waits for its turn."""
+        a, b = await self.two()
+        for end in (b"", encode(Kind.BYE, 0, b"good night"), b"rubbish and more"):
+            session: Session = self.join(a, b)
+            [theirs] = b.router.sessions()
+            heard: list[bytes] = []
+            theirs.serve(heard.append, lambda *_: None)
+            session._write(encode(Kind.MESSAGE, 0, b"x") * (2 * FRAMES) + end)
+            session._pipe.abort()
+            self.clock.pump()
+            self.assertEqual(len(heard), 2 * FRAMES)
+            self.assertEqual(theirs.state, "CLOSED")
+
+    async def test_closed_while_frames_of_a_lost_pipe_wait(self) -> None:
+        a, b = await self.two()
+        session: Session = self.join(a, b)
+        [theirs] = b.router.sessions()
+        theirs.serve(lambda _: theirs.close("enough"), lambda *_: None)
+        theirs.received(encode(Kind.PONG, 0, bytes(8)) * FRAMES + encode(Kind.MESSAGE, 0, b"x") * FRAMES)
+        theirs.lost("the cable was cut")
+        self.assertEqual(theirs.state, "CONNECTED")
+        self.clock.advance(0)
+        self.assertEqual(theirs.state, "CLOSED")
+        self.assertIn("enough", str(theirs._reason))
+        session._pipe.abort()
+        self.clock.pump()
+
+    async def test_a_defect_ends_the_session(self) -> None:
+        """Also one that shows while frames wait: nobody else would notice."""
+        a, b = await self.two()
+        for later in (False, True):
+            session: Session = self.join(a, b)
+            [theirs] = b.router.sessions()
+            theirs.serve(lambda _: [][0], lambda *_: None)  # type: ignore[index]
+            flood = encode(Kind.PONG, 0, bytes(8)) * (FRAMES * later) + encode(Kind.MESSAGE, 0, b"x") * 2 * FRAMES
+            try:
+                theirs.received(flood)
+            except IndexError:
+                # what Twisted does then
+                theirs._pipe.abort()
+            self.clock.pump()
+            self.assertEqual((theirs.state, session.state), ("CLOSED", "CLOSED"))
+        self.assertEqual(len(self.flushLoggedErrors(IndexError)), 1)
+
+    async def test_flood_before_the_hello_is_checked(self) -> None:
+        """It waits as it is, and is dealt with in turns too."""
+        a, b = await self.two()
+        hello = a.admission.hello()
+        flood = encode(Kind.MESSAGE, 0, b"x") * (3 * FRAMES)
+        connecting = Deferred.fromCoroutine(a.network.connect(a.transport, "user-2"))
+        self.clock.pump()
+        here, there = self.successResultOf(connecting)
+        session = there.session
+        session.opened()
+        here.write(encode(Kind.HELLO, 0, hello) + flood)
+        heard: list[bytes] = []
+        delivered: list[Any] = []
+        b.transport._entrance.open(delivered.append)
+        self.clock.pump()
+        self.assertEqual(delivered, [session])
+        session.serve(heard.append, lambda *_: None)
+        self.assertLessEqual(len(heard), FRAMES)
+        self.clock.pump()
+        self.assertEqual(len(heard), 3 * FRAMES)
 
     async def test_flood_of_pings(self) -> None:
         a, b = await self.two(limits=Limits(queued=10_000))

@@ -20,10 +20,11 @@ from bitdust_node.router.admission import Admission
 from bitdust_node.router.entrance import STRANGERS, Strangers
 from bitdust_node.router.session import LIMITS, Limits
 from bitdust_node.threads import InlineWorkers
+from bitdust_node.waiting import sleep
 from tests.keys import test_document
 from tests.network import FakeMe, FakeResolver
 from tests.transports.suite import CLOCK, End, TransportSuite, other_device
-from transports.tcp import INTERFACE, PORT, TcpTransport, split
+from transports.tcp import INTERFACE, PORT, Leaving, TcpTransport, split
 from transports.tls import context_of
 
 
@@ -107,6 +108,29 @@ class Tcp(TransportSuite, TestCase):
             self.assertEqual(int((await b.messages.get()).partition(b" ")[0]), number)
         a.session.send(b"it goes on")
         self.assertEqual(await b.messages.get(), b"it goes on")
+
+    async def test_last_words_before_one_that_does_not_close(self) -> None:
+        """Good-bye is waited for, but not for many at a time."""
+        a, b = await self.ends(2)
+        a.transport._leaving = Leaving(2)
+        joined = [await self.join(a, b) for _ in range(4)]
+        for _, there in joined:
+            there.session._pipe.pause_reading()
+        for here, _ in joined:
+            here.session.close("enough")
+        self.assertEqual(len(a.transport._leaving._pipes), 2)
+        # the two oldest are closed, and wait for nobody
+        pipes = [here.session._pipe for here, _ in joined]
+        while pipes[0].session is not None or pipes[1].session is not None:
+            await sleep(CLOCK, 0)
+        self.assertTrue(all(pipe.session is not None for pipe in pipes[2:]))
+        for _, there in joined:
+            there.session._pipe.resume_reading()
+            while there.session.state != "CLOSED":
+                await sleep(CLOCK, 0)
+            self.assertIn("enough", str(there.session._reason))
+        while a.transport._leaving._pipes:
+            await sleep(CLOCK, 0)
 
     async def test_only_tls_1_3(self) -> None:
         [a] = await self.ends(1)

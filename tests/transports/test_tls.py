@@ -13,12 +13,14 @@ from OpenSSL import SSL
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Factory, Protocol, connectionDone
+from twisted.internet.tcp import Connection
 from twisted.trial.unittest import TestCase
 
 from bitdust_node.network import Network
 from bitdust_node.waiting import sleep
 from tests.transports.suite import CLOCK, other_device
-from transports.tls import BUFFER, RECORD, ROOM, SLICE, Room, TlsProtocol, context_of
+from transports.line import BUFFER, SLICE, SLICES
+from transports.tls import RECORD, ROOM, Room, TlsProtocol, context_of
 
 #: Bytes that the system may keep of a connection that nobody reads.
 LITTLE = 64 * 1024
@@ -42,7 +44,7 @@ class Half(TlsProtocol):
 
     @property
     def unsent(self) -> int:
-        return self._unsent
+        return self._line.waiting
 
     def connectionMade(self) -> None:
         super().connectionMade()
@@ -184,6 +186,41 @@ class Tls(TestCase):
         expected = b"".join(parts * 2)
         self.assertTrue(await server.hears(len(expected)) == expected)
 
+    async def test_others_have_their_turn_although_many_smallest_records_wait(self) -> None:
+        client, server = await self.waiting(0)
+        for _ in range(30_000):
+            client._tls.send(b"x")
+        client._flush()
+        server.resume_reading()
+        heard = 0
+        while len(server.came) < 30_000:
+            await sleep(CLOCK, 0)
+            self.assertLess(len(server.came) - heard, SLICE // 22)
+            heard = len(server.came)
+
+    async def test_large_turns_of_twisted(self) -> None:
+        """The parts of its connection that are used are there, and do what is expected of them."""
+        for name in ("bufferSize", "SEND_LIMIT", "writeSomeData", "startWriting", "doRead"):
+            self.assertTrue(hasattr(Connection, name), name)
+        _, server = await self.waiting(8)
+        offered: list[int] = []
+
+        def send(data: memoryview) -> int:
+            offered.append(len(data))
+            return Connection.writeSomeData(server.transport, data)
+
+        server.transport.writeSomeData = send
+        server.encrypt(bytes(SLICE))
+        # at once, not in the next round of the reactor
+        self.assertGreater(offered[0], SLICE)
+        while server.transport.getHandle().recv_into(bytearray(8 * SLICE), 0, socket.MSG_PEEK) < SLICES * SLICE:
+            await sleep(CLOCK, 0)
+        server.resume_reading()
+        while not server.came:
+            await sleep(CLOCK, 0)
+        self.assertGreater(len(server.came), (SLICES - 1) * SLICE)
+        self.assertLessEqual(len(server.came), SLICES * SLICE)
+
     # --- pausing ---
 
     async def test_nothing_is_left_behind_by_a_pause_in_the_middle(self) -> None:
@@ -215,6 +252,37 @@ class Tls(TestCase):
         await client.gone
         await server.gone
         self.assertEqual(len(server.came), 6 * SLICE)
+
+    async def test_the_last_words_of_one_who_does_not_listen(self) -> None:
+        """The other side hears them although it goes on talking itself, and is slow."""
+        client, server = await self.waiting(4)
+        client.pause_reading()
+        client.transport.getHandle().setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LITTLE)
+        client.more = [bytes(SLICE)] * 40
+        client.pump()
+        words = Random(3).randbytes(SLICE)
+        server.encrypt(words)
+        server.shut()
+        for _ in range(20):
+            await sleep(CLOCK, 0)
+        client.resume_reading()
+        await client.gone
+        await server.gone
+        self.assertTrue(client.came[5:] == words)
+
+    async def test_dropped_while_it_waits_for_the_other_side_to_close(self) -> None:
+        """What the system has taken is still brought to the other side."""
+        client, server = await self.pair()
+        client.pause_reading()
+        server.encrypt(b"the end")
+        server.shut()
+        while not server.transport._writeDisconnected:
+            await sleep(CLOCK, 0)
+        server.drop()
+        await server.gone
+        client.resume_reading()
+        await client.gone
+        self.assertEqual(client.came, b"the end")
 
     async def test_each_side_may_end_while_it_reads(self) -> None:
         for end in (Half.shut, Half.drop):

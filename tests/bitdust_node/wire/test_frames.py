@@ -47,6 +47,18 @@ class Frames(SynchronousTestCase):
             at, index = at + size, index + 1
         self.assertEqual(joined(found), joined(sent))
 
+    @given(st.lists(frames(), max_size=10), st.integers(1, 50), st.integers(1, 4))
+    def test_some_at_once(self, sent: list[Frame], size: int, most: int) -> None:
+        wire = b"".join(encode(*frame[:2], frame.body) for frame in sent)
+        reader = FrameReader(most)
+        found: list[Frame | Data] = []
+        parts = [wire[at : at + size] for at in range(0, len(wire), size)]
+        while parts or reader.waiting:
+            some = reader.feed(parts.pop(0) if parts else b"")
+            self.assertLessEqual(len(some), most)
+            found += some
+        self.assertEqual(joined(found), joined(sent))
+
     def test_data_is_handed_on_as_it_comes(self) -> None:
         wire = encode(Kind.DATA, 1, bytes(DATA_LIMIT))
         reader = FrameReader()
