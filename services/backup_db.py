@@ -110,13 +110,17 @@ class BackupDb(Service):
 
     def restore_path(self, item: Item, destination: str | None) -> Path:
         """
-        Where a download of an item lands: the destination folder, and the virtual path below it.
+        Where a download of an item lands: the destination folder, which is below that of restored files if it is not
+        absolute, and the virtual path below it.
         """
         return self._restore_folder(destination) / item.path
 
     def _restore_folder(self, destination: str | None) -> Path:
-        folder = Path(destination or self._config.text("paths/restore") or self._folder.restore)
-        return folder.expanduser().absolute()
+        if destination and "\0" in destination:
+            raise Invalid("invalid destination_path: it has a NUL")
+        folder = Path(self._config.text("paths/restore") or self._folder.restore).expanduser()
+        # never where the process happened to be started
+        return (folder / Path(destination or "").expanduser()).absolute()
 
     # API
 

@@ -52,6 +52,8 @@ class Option:
     label: a short display text.
     info: what the option does, a sentence.
     choices: when not empty, the only values allowed.
+    words: when not empty, the only texts allowed.
+    least: of a disk space, bytes.
     random: when given, the first start draws the default from this range (both ends included).
     """
 
@@ -62,6 +64,8 @@ class Option:
     info: str
     readonly: bool = False
     choices: tuple[int, ...] = ()
+    words: tuple[str, ...] = ()
+    least: int = 0
     random: tuple[int, int] | None = None
 
     @property
@@ -87,8 +91,10 @@ class Option:
             raise Invalid(f"option {self.path} holds at most {TEXT_LIMIT} characters")
         if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
             raise Invalid(f"option {self.path} must be plain text")
-        if self.kind is Kind.DISK_SPACE:
-            disk_space(text)
+        if self.kind is Kind.DISK_SPACE and disk_space(text) < self.least:
+            raise Invalid(f"option {self.path} must be at least {self.least} bytes")
+        if self.words and text not in self.words:
+            raise Invalid(f"option {self.path} must be one of {', '.join(self.words)}, not {text[:40]!r}")
         return text
 
     def read(self, text: str) -> Value:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bitdust_node.config.option import Kind, Option, Value
 from bitdust_node.config.switches import SWITCHES
+from bitdust_node.pieces.layout import PIECE_BLOCK
 
 SUPPLIERS_NUMBERS = (2, 4, 7, 13, 18, 26, 64)
 _ACCEPTED = "Accepted for existing clients; has no effect here."
@@ -32,16 +33,16 @@ def _port(
     return Option(path, Kind.PORT, default, label, info, random=random)
 
 
-def _line(path: str, label: str, info: str = _ACCEPTED, default: str = "") -> Option:
-    return Option(path, Kind.STRING, default, label, info)
+def _line(path: str, label: str, info: str = _ACCEPTED, default: str = "", words: tuple[str, ...] = ()) -> Option:
+    return Option(path, Kind.STRING, default, label, info, words=words)
 
 
 def _words(path: str, label: str, info: str = _ACCEPTED, default: str = "") -> Option:
     return Option(path, Kind.TEXT, default, label, info)
 
 
-def _space(path: str, default: str, label: str, info: str) -> Option:
-    return Option(path, Kind.DISK_SPACE, default, label, info)
+def _space(path: str, default: str, label: str, info: str, least: int = 0) -> Option:
+    return Option(path, Kind.DISK_SPACE, default, label, info, least=least)
 
 
 def _folder(path: str, label: str, info: str = _ACCEPTED) -> Option:
@@ -110,7 +111,8 @@ _STORAGE = (
          "Waits for the answers of all suppliers before local copies are removed."),
     _count("services/customer-patrol/customer-idle-days", 14, "idle days of a customer",
            "Days after which a silent customer loses his place."),
-    _space("services/customer/needed-space", "256 MB", "needed space", "Space to hire for the data of this node."),
+    _space("services/customer/needed-space", "256 MB", "needed space", "Space to hire for the data of this node.",
+           least=PIECE_BLOCK),
     Option("services/customer/suppliers-number", Kind.SELECTION, 2, "number of suppliers",
            "How many suppliers keep the data of this node.", choices=SUPPLIERS_NUMBERS),
     _some("services/data-motion/supplier-request-queue-size", 4, "requests to a supplier",
@@ -139,7 +141,7 @@ _STORAGE = (
     _space("services/supplier/scrub-rate", "1 MB", "scrub rate",
            "Bytes a second of what is kept for customers that are read to find what has gone bad; 0 is off."),
     _line("services/supplier/store", "store of pieces",
-          "Where pieces of customers are kept: folder, or s3 for an object store.", "folder"),
+          "Where pieces of customers are kept: folder, or s3 for an object store.", "folder", ("folder", "s3")),
 )  # fmt: skip
 
 _NETWORK = (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from bitdust_node.config.config import Config
-from bitdust_node.errors import Invalid, Unavailable
+from bitdust_node.errors import Unavailable
 from bitdust_node.identity.names import NodeId
 from bitdust_node.plugins import plugins
 from services.supplying.moved import Moved
@@ -26,8 +26,6 @@ def open_store(config: Config, pieces: Path, base: Path, node_id: NodeId) -> Pie
     """
     wanted = config.text("services/supplier/store")
     folder = LocalFolder(pieces)
-    if wanted not in ("folder", "s3"):
-        raise Invalid(f"services/supplier/store must be folder or s3, not {wanted[:40]!r}")
     if wanted == "folder":
         away = config.text("services/supplier/s3-bucket")
         return Moved(folder, _object_store(config, base, node_id)) if away else folder

@@ -205,7 +205,7 @@ class GridCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.network = MemoryNetwork(self.clock, latency=self.latency)
-        self.tmp = Path(self.mktemp())
+        self.tmp = Path(self.mktemp()).absolute()
         self.tmp.mkdir()
         count = self.suppliers_number + self.spare
         nodes = self.run_now(make_nodes(Ends(self), count + 1, network=self.network))  # type: ignore[arg-type]

@@ -81,6 +81,8 @@ class ConfigTest(SynchronousTestCase):
             ("interface/api/rest-http-port", "9" * 5000),
             ("services/customer/suppliers-number", 3),
             ("services/customer/needed-space", "much"),
+            ("services/customer/needed-space", "1 byte"),
+            ("services/supplier/store", "ftp"),
             ("personal/private-key-size", 512),
             ("personal/name", "a\0b"),
             ("personal/name", "a" * 70000),

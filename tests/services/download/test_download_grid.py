@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from bitdust_node.api.registry import ApiError
-from bitdust_node.errors import BitDustError, Conflict, Full, NotFound
+from bitdust_node.errors import BitDustError, Conflict, Full, Invalid, NotFound
 from bitdust_node.waiting import started
 from bitdust_node.wire.storage import PIECE_GET
 from services.backup_db import BackupDb
@@ -61,6 +61,15 @@ class DownloadTest(GridCase):
         with self.assertRaises(ApiError) as caught:
             self.run_now(self.begin())
         self.assertIn("no room left on the disk", str(caught.exception))
+
+    def test_a_destination_that_is_not_absolute_is_below_the_restored_files(self) -> None:
+        data = self.store(10_000)
+        self.customer.config.set("paths/restore", str(self.tmp / "restored"))
+        restores = self.customer.get(Restores)
+        self.run_now(restores.file_download_start("x", "some/where", wait_result=True))
+        self.assertEqual((self.tmp / "restored/some/where/x").read_bytes(), data)
+        with self.assertRaises(Invalid):
+            self.run_now(restores.file_download_start("x", "a\0b", wait_result=True))
 
     def test_corrupted_piece_is_named_and_read_from_another(self) -> None:
         data = self.store()

@@ -162,7 +162,6 @@ class Api(TestCase):
     def test_store_must_be_set_up(self) -> None:
         self.run_(self.supplier.stop())
         for option, value, word in (
-            ("store", "tape", "folder or s3"),
             ("store", "s3", "s3-bucket is empty"),
             ("s3-bucket", "pieces", "s3-access-key is empty"),
             ("s3-access-key", "a", "s3-secret-key is empty"),
