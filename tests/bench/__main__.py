@@ -41,10 +41,9 @@ def main() -> int:
     numbers = [int(number) for number in options.suppliers.split(",")]
     sizes = [1, 10, 100] if options.quick else [1, 10, 100, 1000]
     with tempfile.TemporaryDirectory(prefix="bitdust-bench-") as place:
-        floor = measure([SCHEMES[number] for number in numbers], Path(place))
-        _print_primitives(floor)
+        _print_primitives(measure([SCHEMES[number] for number in numbers], Path(place)))
         for number in numbers:
-            _network(Path(place) / f"of{number}", number, sizes, floor)
+            _network(Path(place) / f"of{number}", number, sizes)
     print("\n### Downloads with failures\n")
     failures.main([number for number in numbers if number > FULL // 2])
     print("\n### Repair\n")
@@ -60,7 +59,7 @@ def main() -> int:
     return 0
 
 
-def _network(folder: Path, number: int, sizes: list[int], floor: Primitives) -> None:
+def _network(folder: Path, number: int, sizes: list[int]) -> None:
     devnet = folder / "devnet"
     folder.mkdir()
     _bitdust("devnet", "start", "--dir", str(devnet), "--suppliers", str(number), "--customers", "1")
@@ -76,7 +75,7 @@ def _network(folder: Path, number: int, sizes: list[int], floor: Primitives) -> 
         print("|---|---|---|---|---|---|---|---|")
         fresh = _idle(customer) if number == FULL else ""
         for size in sizes:
-            _one_size(job, size, k, m, floor)
+            _one_size(job, size, k, m, folder)
         _small(job)
         if number == FULL:
             print(f"\nIdle, fresh: {fresh}\nIdle, after all that: {_idle(customer)}")
@@ -85,15 +84,19 @@ def _network(folder: Path, number: int, sizes: list[int], floor: Primitives) -> 
         _bitdust("devnet", "stop", "--dir", str(devnet))
 
 
-def _one_size(job: Job, size: int, k: int, m: int, floor: Primitives) -> None:
+def _one_size(job: Job, size: int, k: int, m: int, folder: Path) -> None:
     local = job.file(size)
     ups, downs = [], []
+    job.settle()
+    # at this moment: a virtual machine is a tenth faster or slower ten minutes later
+    floor = measure([(k, m)], folder)
     for number in range(ROUNDS):
         local = local.rename(local.with_name(f"{number}-{size}MB.bin"))
         job.settle()
         ups.append(job.up(local))
         job.settle()
         downs.append(job.down(local))
+        job.delete(local)
     _row(f"{size} MB up", size, _median(ups), floor.floor_up(size, k, m, CORES))
     _row(f"{size} MB down", size, _median(downs), floor.floor_down(size, k, m, CORES))
     local.unlink()

@@ -110,6 +110,10 @@ class Job:
         shutil.rmtree(destination)
         return cost
 
+    def delete(self, local: Path) -> None:
+        """Make room at the suppliers: forget what `up` stored."""
+        self._customer.call("POST", "file/delete", remote_path=local.name)
+
     def settle(self) -> None:
         """
         Wait until nobody is busy with what was before: records of the catalog on their way, and files of the bench
