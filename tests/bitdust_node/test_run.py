@@ -40,6 +40,14 @@ async def then(node):
 
 sys.exit(run_node(base, ports, then))
 """
+FROZEN = """
+async def then(node):
+    import gc
+    # far more than what has come since
+    return 0 if gc.get_freeze_count() > 2 * len(gc.get_objects()) else 1
+
+sys.exit(run_node(base, ports, then))
+"""
 AGAIN = """
 async def then(node):
     if (base / "again").exists():
@@ -98,6 +106,10 @@ class RunTests(SynchronousTestCase):
             code, errors = self.ended(process)
             self.assertEqual(code, 0, errors)
             self.assertFalse((self.base / "processid").exists())
+
+    def test_what_was_imported_is_no_work_for_the_collector(self) -> None:
+        code, errors = self.ended(self.start(FROZEN))
+        self.assertEqual(code, 0, errors)
 
     def test_one_process_on_a_directory(self) -> None:
         first = self.up()
