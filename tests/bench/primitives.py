@@ -8,6 +8,7 @@ import hashlib
 import os
 import socket
 import ssl
+import statistics
 import tempfile
 import threading
 import time
@@ -27,6 +28,7 @@ from bitdust_node.pieces.isal import library
 
 MB = 1_000_000
 BLOCK = 64 * 1024
+ROUNDS = 5
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Primitives:
 
 def measure(schemes: list[tuple[int, int]], folder: Path, megabytes: int = 64) -> Primitives:
     """
-    Measure all parts on `megabytes` of data each, best of three; files are written below `folder`.
+    Measure all parts on `megabytes` of data each, the middle of five, as jobs are measured; files are written below `folder`.
     """
     data = bytearray(os.urandom(megabytes * MB))
     cipher = AESGCM(os.urandom(32))
@@ -92,11 +94,11 @@ def measure(schemes: list[tuple[int, int]], folder: Path, megabytes: int = 64) -
 
 
 def _cpu(action: Callable[[], object]) -> float:
-    return min(_timed(action, time.process_time) for _ in range(3))
+    return statistics.median(_timed(action, time.process_time) for _ in range(ROUNDS))
 
 
 def _wall(action: Callable[[], object]) -> float:
-    return min(_timed(action, time.perf_counter) for _ in range(3))
+    return statistics.median(_timed(action, time.perf_counter) for _ in range(ROUNDS))
 
 
 def _timed(action: Callable[[], object], clock: Callable[[], float]) -> float:
