@@ -72,7 +72,8 @@ class Primitives:
 
 def measure(schemes: list[tuple[int, int]], folder: Path, megabytes: int = 64) -> Primitives:
     """
-    Measure all parts on `megabytes` of data each, the middle of five, as jobs are measured; files are written below `folder`.
+    Measure all parts on `megabytes` of data each, the middle of five, as jobs are measured; files are written below
+    `folder`.
     """
     data = bytearray(os.urandom(megabytes * MB))
     cipher = AESGCM(os.urandom(32))
