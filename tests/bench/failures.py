@@ -11,57 +11,88 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bitdust_node.pieces.layout import SCHEMES
 from tests.bench.client import Peer, peers, wait_for
 from tests.bench.job import Job
 
-#: Size of the file in MB; how often each is measured.
-SIZE, ROUNDS = 100, 5
+#: Size of the file in MB; how many networks have the accident, as each has but one first download after it; and how
+#: often each of them downloads before and later.
+SIZE, NETWORKS, ROUNDS = 100, 5, 3
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """
+    What downloads of one network took: the middle one before, the first after the accident, the middle one later.
+    """
+
+    before: float
+    first: float
+    later: float
 
 
 def main(numbers: list[int]) -> None:
     """
     Print the table, a row for each number of suppliers and each kind of failure.
     """
-    print(f"| {SIZE} MB down | all, s | first without m - k, s | after that, s | ratio first | ratio |")
-    print("|---|---|---|---|---|---|")
+    print(f"| {SIZE} MB down | all, s | first without m - k, s | after that, s | ratio first | ratio | first, worst |")
+    print("|---|---|---|---|---|---|---|")
     for number in numbers:
         for how, sent in (("frozen", signal.SIGSTOP), ("dead", signal.SIGKILL)):
-            with tempfile.TemporaryDirectory(prefix="bitdust-bench-") as place:
-                _measure(Path(place), number, how, sent)
+            _row(number, how, [_network(number, sent) for _ in range(NETWORKS)])
 
 
-def _measure(folder: Path, number: int, how: str, sent: signal.Signals) -> None:
-    devnet = folder / "devnet"
-    _bitdust("devnet", "start", "--dir", str(devnet), "--suppliers", str(number), "--customers", "1")
-    try:
-        nodes = peers(devnet)
+def _row(number: int, how: str, measured: list[Seconds]) -> None:
+    k, m = SCHEMES[number]
+    before = statistics.median(one.before for one in measured)
+    first = statistics.median(one.first for one in measured)
+    later = statistics.median(one.later for one in measured)
+    worst = max(one.first / one.before for one in measured)
+    print(
+        f"| {k} of {m}, {m - k} {how} | {before:.2f} | {first:.2f} | {later:.2f} | {first / before:.2f} "
+        f"| {later / before:.2f} | {worst:.2f} |",
+        flush=True,
+    )
+
+
+def _network(number: int, sent: signal.Signals) -> Seconds:
+    with tempfile.TemporaryDirectory(prefix="bitdust-bench-") as place, _devnet(Path(place), number) as nodes:
         customer = next(node for node in nodes if node.role == "customer")
         by_name = {node.name: node for node in nodes if node.role == "supplier"}
         wait_for("hired", lambda: len(_hired(customer)) == number)
-        job = Job(customer, list(by_name.values()), folder)
+        job = Job(customer, list(by_name.values()), Path(place))
         local = job.file(SIZE)
         job.up(local)
+        job.settle()
         before = statistics.median(job.down(local).seconds for _ in range(ROUNDS))
         k, m = SCHEMES[number]
         lost = [by_name[name].pid for name in _hired(customer)[: m - k]]
         for pid in lost:
             os.kill(pid, sent)
-        # whoever is gone has no processor time any more that could be asked for
-        job = Job(customer, [], folder)
-        first = job.down(local).seconds
-        after = statistics.median(job.down(local).seconds for _ in range(ROUNDS))
-        for pid in lost if sent is signal.SIGSTOP else []:
-            os.kill(pid, signal.SIGCONT)
-        print(
-            f"| {k} of {m}, {m - k} {how} | {before:.2f} | {first:.2f} | {after:.2f} | {first / before:.2f} "
-            f"| {after / before:.2f} |",
-            flush=True,
-        )
+        try:
+            # whoever is gone has no processor time any more that could be asked for
+            job = Job(customer, [], Path(place))
+            first = job.down(local).seconds
+            later = statistics.median(job.down(local).seconds for _ in range(ROUNDS))
+        finally:
+            for pid in lost if sent is signal.SIGSTOP else []:
+                os.kill(pid, signal.SIGCONT)
+        return Seconds(before, first, later)
+
+
+@contextmanager
+def _devnet(folder: Path, suppliers: int) -> Iterator[list[Peer]]:
+    place = str(folder / "devnet")
+    _bitdust("devnet", "start", "--dir", place, "--suppliers", str(suppliers), "--customers", "1")
+    try:
+        yield peers(folder / "devnet")
     finally:
-        _bitdust("devnet", "stop", "--dir", str(devnet))
+        _bitdust("devnet", "stop", "--dir", place)
 
 
 def _hired(customer: Peer) -> list[str]:
