@@ -4,6 +4,7 @@ Services and transports that are installed, found by their entry points.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.metadata import entry_points
 
 from twisted.logger import Logger
@@ -27,3 +28,15 @@ def plugins(group: str) -> dict[str, type]:
         except Exception:  # noqa: BLE001 - a border: plugins may be anybody's code
             log.failure("plugin {name} can not be loaded from {value}", Failure(), name=point.name, value=point.value)
     return found
+
+
+def preload(*groups: str) -> None:
+    """
+    Import what `plugins` will be asked for, which takes half a second: better before there is a reactor to be held.
+
+    What fails here fails there again, and is logged then, when there is a log.
+    """
+    for group in groups:
+        for point in entry_points(group=group):
+            with suppress(Exception):
+                point.load()

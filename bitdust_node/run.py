@@ -31,6 +31,7 @@ from bitdust_node.logs import CHATTY
 from bitdust_node.node import Node
 from bitdust_node.open_files import allow_many_files
 from bitdust_node.pages import keep_pages
+from bitdust_node.plugins import preload
 from bitdust_node.telling import Telling
 
 #: Seconds after which a process that was told to end is gone, whatever hangs.
@@ -62,6 +63,7 @@ def run(
     node = Node(base, reactor, overrides, quit=reactor.stop, logs=telling.files)
     reactor.addSystemEventTrigger("before", "shutdown", lambda: _end(node))
     reactor.callWhenRunning(lambda: Deferred.fromCoroutine(_live(reactor, node, then, outcome)))
+    preload("bitdust_node.services", "bitdust_node.transports")
     # what was imported stays: a collector that looks through all of it holds the reactor for 40 ms each time
     gc.collect()
     gc.freeze()

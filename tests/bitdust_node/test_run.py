@@ -48,6 +48,22 @@ async def then(node):
 
 sys.exit(run_node(base, ports, then))
 """
+EARLY = """
+late = []
+
+def look(event, args):
+    reactor = sys.modules.get("twisted.internet.reactor")
+    if event == "import" and args[0].startswith(("services.", "transports.")) and getattr(reactor, "running", False):
+        late.append(args[0])
+
+sys.addaudithook(look)
+
+async def then(node):
+    print(late, file=sys.stderr, flush=True)
+    return len(late) if "services.backups" in sys.modules and "transports.tcp" in sys.modules else 99
+
+sys.exit(run_node(base, ports, then))
+"""
 AGAIN = """
 async def then(node):
     if (base / "again").exists():
@@ -109,6 +125,10 @@ class RunTests(SynchronousTestCase):
 
     def test_what_was_imported_is_no_work_for_the_collector(self) -> None:
         code, errors = self.ended(self.start(FROZEN))
+        self.assertEqual(code, 0, errors)
+
+    def test_services_are_imported_before_there_is_a_reactor_to_be_held(self) -> None:
+        code, errors = self.ended(self.start(EARLY))
         self.assertEqual(code, 0, errors)
 
     def test_one_process_on_a_directory(self) -> None:
