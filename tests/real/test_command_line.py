@@ -117,7 +117,8 @@ class CommandLineTest(SynchronousTestCase):
         done = bitdust(Path(self.alice.base), "dhtseed", "daemon")
         self.assertEqual(done.returncode, 0, done.stderr)
         seed = Path(self.alice.base) / "dhtseed"
-        self.assertIn("service_entangled_dht ON", run(seed, "service").output)
+        # the command waits for the API only
+        self.network.until(lambda: "service_entangled_dht ON" in run(seed, "service").output, "the DHT of the seed")
         self.assertEqual(run(seed, "get", "services/entangled-dht/known-nodes").output,
                          self.as_alice("get", "services/entangled-dht/known-nodes").output)  # fmt: skip
         self.assertIn("another BitDust process was found", bitdust(Path(self.alice.base), "dhtseed").stdout)
