@@ -1,6 +1,7 @@
 """
 `python -m tests.bench.failures [suppliers]`: how much longer a download takes without the m - k suppliers whose pieces
-need no decoding: dead (kill -9), or frozen (SIGSTOP: connections live, nothing answers, as when a cable is pulled).
+need no decoding: dead (kill -9), or frozen (SIGSTOP: connections live, nothing answers, as when a cable is pulled);
+before it begins, or in the middle of it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,12 +25,19 @@ from tests.bench.job import Job
 #: Size of the file in MB; how many networks have the accident, as each has but one first download after it; and how
 #: often each of them downloads before and later.
 SIZE, NETWORKS, ROUNDS = 100, 5, 3
+#: What happens, and after which part of the usual time of a download; 0: before it begins.
+ACCIDENTS = {
+    "frozen": (signal.SIGSTOP, 0.0),
+    "dead": (signal.SIGKILL, 0.0),
+    "frozen halfway": (signal.SIGSTOP, 0.5),
+    "dead halfway": (signal.SIGKILL, 0.5),
+}
 
 
 @dataclass(frozen=True)
 class Seconds:
     """
-    What downloads of one network took: the middle one before, the first after the accident, the middle one later.
+    What downloads of one network took: the middle one before, the one that met the accident, the middle one later.
     """
 
     before: float
@@ -40,11 +49,11 @@ def main(numbers: list[int]) -> None:
     """
     Print the table, a row for each number of suppliers and each kind of failure.
     """
-    print(f"| {SIZE} MB down | all, s | first without m - k, s | after that, s | ratio first | ratio | first, worst |")
+    print(f"| {SIZE} MB down without m - k | all, s | the one that met it, s | later, s | ratio | worst | later |")
     print("|---|---|---|---|---|---|---|")
     for number in numbers:
-        for how, sent in (("frozen", signal.SIGSTOP), ("dead", signal.SIGKILL)):
-            _row(number, how, [_network(number, sent) for _ in range(NETWORKS)])
+        for how, (sent, when) in ACCIDENTS.items():
+            _row(number, how, [_network(number, sent, when) for _ in range(NETWORKS)])
 
 
 def _row(number: int, how: str, measured: list[Seconds]) -> None:
@@ -55,12 +64,12 @@ def _row(number: int, how: str, measured: list[Seconds]) -> None:
     worst = max(one.first / one.before for one in measured)
     print(
         f"| {k} of {m}, {m - k} {how} | {before:.2f} | {first:.2f} | {later:.2f} | {first / before:.2f} "
-        f"| {later / before:.2f} | {worst:.2f} |",
+        f"| {worst:.2f} | {later / before:.2f} |",
         flush=True,
     )
 
 
-def _network(number: int, sent: signal.Signals) -> Seconds:
+def _network(number: int, sent: signal.Signals, when: float) -> Seconds:
     with tempfile.TemporaryDirectory(prefix="bitdust-bench-") as place, _devnet(Path(place), number) as nodes:
         customer = next(node for node in nodes if node.role == "customer")
         by_name = {node.name: node for node in nodes if node.role == "supplier"}
@@ -72,17 +81,33 @@ def _network(number: int, sent: signal.Signals) -> Seconds:
         before = statistics.median(job.down(local).seconds for _ in range(ROUNDS))
         k, m = SCHEMES[number]
         lost = [by_name[name].pid for name in _hired(customer)[: m - k]]
-        for pid in lost:
-            os.kill(pid, sent)
+        # whoever is gone has no processor time any more that could be asked for
+        job = Job(customer, [], Path(place))
         try:
-            # whoever is gone has no processor time any more that could be asked for
-            job = Job(customer, [], Path(place))
-            first = job.down(local).seconds
+            first = _met(job, local, lost, sent, when * before)
             later = statistics.median(job.down(local).seconds for _ in range(ROUNDS))
         finally:
             for pid in lost if sent is signal.SIGSTOP else []:
                 os.kill(pid, signal.SIGCONT)
         return Seconds(before, first, later)
+
+
+def _met(job: Job, local: Path, lost: list[int], sent: signal.Signals, delay: float) -> float:
+    """Seconds of a download that meets the accident so long after it began."""
+
+    def strike() -> None:
+        for pid in lost:
+            os.kill(pid, sent)
+
+    if not delay:
+        strike()
+        return job.down(local).seconds
+    accident = threading.Timer(delay, strike)
+    accident.start()
+    try:
+        return job.down(local).seconds
+    finally:
+        accident.join()
 
 
 @contextmanager

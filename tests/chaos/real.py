@@ -346,7 +346,8 @@ class RealPlay:
         """Download all that is in the catalog of a customer, and compare."""
         promises = self._promises[node.name]
         for version in promises.settle():
-            if version.kind != "pack":
+            # nobody may have waited for what is being coded anew meanwhile: what it will replace is read
+            if version.kind != "pack" and version.state == "ready":
                 target = self._folder / "came" / f"{node.name}-{version.path_id.replace('/', '-')}-{version.name}"
                 told = node.client.result(
                     "file_download_start",
