@@ -94,10 +94,11 @@ class SharedData(Service):
         """
         shown = []
         for key in self._shares.known_keys():
-            share = self._shares.get(circle_of(key))
+            circle = circle_of(key)
+            share = self._shares.get(circle)
             mine = key.owner_id == self._me.node_id
             if (include_mine if mine else include_granted) and (share is not None or not only_active):
-                shown.append(describe(key, share))
+                shown.append(describe(key, share, self._shares.failure(circle)))
         return shown
 
     @method("GET", "/share/info/v1", needs=NEEDS)
@@ -106,7 +107,9 @@ class SharedData(Service):
         Show one shared location, and who belongs to it.
         """
         key = self._key(key_id)
-        return describe(key, self._shares.get(circle_of(key))) | {"members": self._members(key)}
+        circle = circle_of(key)
+        shown = describe(key, self._shares.get(circle), self._shares.failure(circle))
+        return shown | {"members": self._members(key)}
 
     @method("POST", "/share/create/v1", "POST /sh/c", needs=NEEDS)
     async def share_create(
