@@ -80,6 +80,10 @@ class TcpPipe(TlsProtocol):
         if self.session is not None:
             self.session.received(data)
 
+    def dropped(self, size: int) -> None:
+        if self.session is not None:
+            self.session.dropped(size)
+
     def filled(self) -> None:
         if self.session is not None:
             self.session.pause()

@@ -146,6 +146,9 @@ class TlsProtocol(Protocol):
     def decrypted(self, data: memoryview) -> None:
         """Bytes came; they are good until this returns."""
 
+    def dropped(self, size: int) -> None:
+        """Bytes came after `shut`, and were thrown away."""
+
     def filled(self) -> None:
         """Enough was sent for now."""
 
@@ -209,6 +212,7 @@ class TlsProtocol(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         if self._over:
+            self.dropped(len(data))
             return
         # one slice of the smallest records takes as much time as many of full ones
         if 2 * self._decrypt(data) > len(data):
