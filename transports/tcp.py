@@ -180,6 +180,8 @@ class TcpTransport:
         self._entrance = Entrance(self.scheme, admission, clock, automats, strangers, limits, bandwidth)
         self._context: SSL.Context | None = None
         self._room = Room()
+        if not self._room.fast:
+            self.log.warn("this release of pyOpenSSL is not known to the node: TLS takes more processor time with it")
         self._leaving = Leaving()
         self._port: Any = None
 
