@@ -139,12 +139,13 @@ class Shares:
         share: Share = await self._turns[circle].run(self._open, key)
         return share
 
-    async def close(self, key: Key) -> Share:
+    async def close(self, key: Key) -> Share | None:
         """
-        Open it no more; what is stored stays. Raises `NotFound` if it is not opened.
+        Open it no more; what is stored stays. None for one that could not be taken up; raises `NotFound` if it is not
+        opened.
         """
         circle = circle_of(key)
-        share: Share = await self._turns[circle].run(self._close, key)
+        share: Share | None = await self._turns[circle].run(self._close, key)
         return share
 
     async def take_up(self, key: Key) -> Share:
@@ -195,12 +196,16 @@ class Shares:
         share.open()
         return share
 
-    async def _close(self, key: Key) -> Share:
+    async def _close(self, key: Key) -> Share | None:
         circle = circle_of(key)
         share = self.get(circle)
-        if share is None:
+        if share is None and not (key.active and circle in self._failed):
             raise NotFound("share was not opened")
         await self._ring.activate(key.key_id, active=False)
+        if share is None:
+            if circle.owner != self._common.me.node_id:
+                self._failed.pop(circle)
+            return None
         share.close()
         if not share.mine:
             del self._running[circle]

@@ -66,6 +66,14 @@ class ShareTest(SharingCase):
         self.run_now(anna.shared.share_open(odd))
         shown = self.run_now(anna.shared.share_info(odd))
         self.assertEqual((shown["state"], shown["error"]), ("CONNECTED", None))
+        # one can be rid of it without opening it
+        reason[:] = [Corrupt("it is damaged")]
+        self.die(anna)
+        self.again(anna)
+        shown = self.run_now(anna.shared.share_close(odd)).result
+        self.assertEqual((shown["active"], shown["error"]), (False, "it is damaged"))
+        self.run_now(anna.shared.share_delete(odd))
+        self.assertEqual([one["key_id"] for one in self.run_now(anna.shared.shares_list())], [good])
 
     def test_two_write_at_the_same_time(self) -> None:
         anna, ben, _ = self.people
