@@ -132,6 +132,7 @@ class Rebuilding(Service):
 
     def _changed(self) -> None:
         self._rests.clear()
+        self._recoding.suppliers_changed()
         self.soon()
 
     def _heard(self, event: Event) -> None:

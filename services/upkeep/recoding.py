@@ -124,6 +124,13 @@ class Recoding:
         row = await self._db.read(lambda c: c.execute("SELECT pieces FROM recoding").fetchone())
         self._done = int(row[0]) if row else 0
 
+    def suppliers_changed(self) -> None:
+        """
+        All may be tried: one that has no room, or was away, may be another one now.
+        """
+        self._rests.clear()
+        self._until = 0.0
+
     async def run(self) -> bool:
         """
         One round over all versions; true when some are left for later.

@@ -13,6 +13,7 @@ from services import rebuilding
 from services.backup_db import BackupDb
 from services.catalog.catalog import Catalog
 from services.catalog.schema import Version
+from services.customer import Customer
 from services.data_motion import DataMotion
 from services.rebuilding import Rebuilding
 from services.upkeep.recoding import Recoding
@@ -56,7 +57,8 @@ class PoisonTest(VaultCase):
     def test_recoding(self) -> None:
         others = self.others()
         poisoned = next(self.version(name).item for name in self.names if name not in others)
-        self.poison(Recoding, "_no_downloads", lambda _, item: item.id == poisoned)
+        odd = {poisoned}
+        self.poison(Recoding, "_no_downloads", lambda _, item: item.id in odd)
         self.customer.config.set("services/customer/suppliers-number", "2")
         self.until(lambda: all(self.version(name).m == 2 for name in others), 200, step=0.5)
         for _ in range(20):
@@ -65,6 +67,14 @@ class PoisonTest(VaultCase):
         catalog = self.customer.catalog
         # nothing is left of what was tried
         self.assertEqual([one.m for one in self.run_now(catalog.versions([poisoned]))[poisoned]], [4])
+        # it rests for long, but not when there are other suppliers than before
+        odd.clear()
+        links = self.customer.get(Customer).links
+        one = self.member_of(links[0].node_id)
+        one.node.die()
+        self.until(lambda: not links[0].connected)
+        self.run_now(one.node.start())
+        self.until(lambda: self.run_now(catalog.versions([poisoned]))[poisoned][-1].m == 2, 130, step=0.5)
 
     def test_rebuilding(self) -> None:
         others = self.others()
