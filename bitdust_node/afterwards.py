@@ -25,7 +25,8 @@ class Afterwards:
     """
     The changes of one owner that are tried again as soon as there may be room. They are not written down: a change
     that is still to be made when the process ends, is one too many or fails of anything else must harm nobody, like
-    one that the next start makes anyhow. `name` says in the log whose they are.
+    one that the next start makes anyhow, by what is on the disk: versions that are `uploading`, tasks that are there,
+    receipts that are due, keys of groups that are not joined. `name` says in the log whose they are.
     """
 
     log = Logger()

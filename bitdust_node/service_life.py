@@ -66,6 +66,8 @@ class ServiceLife:
         self.failure: str | None = None
         #: True from its start to its stop, as clients hear of them: not of a start that failed.
         self.was_on = False
+        #: What was said of each kind of failure: the same is said once, however often it is tried again.
+        self._said: dict[str, str] = {}
         self._neighbours = neighbours
         self._work: Deferred[bool] | None = None
         self._machine = Machine(SERVICE, self, clock=clock, id=self.full_name, automats=automats)
@@ -109,11 +111,13 @@ class ServiceLife:
 
     def report_started(self) -> None:
         self.was_on = True
+        self._said.clear()
         self._neighbours.came_up(self)
 
     def report_timeout(self) -> None:
         self.failure = "the start took too long"
-        self.log.warn("{name} did not start in time", name=self.full_name)
+        if self._is_new("start", self.failure):
+            self.log.warn("{name} did not start in time", name=self.full_name)
 
     def stop_above(self) -> None:
         busy = [above for above in self._neighbours.above(self.name) if above.state not in DOWN]
@@ -152,19 +156,27 @@ class ServiceLife:
         except CancelledError:
             return False
         except BitDustError as error:
-            self._note(what, str(error))
-            self.log.warn("{name} could not {what}: {error}", name=self.full_name, what=what, error=error)
+            if self._note(what, str(error)):
+                self.log.warn("{name} could not {what}: {error}", name=self.full_name, what=what, error=error)
             return False
         except Exception as error:  # noqa: BLE001 - a border: services may be anybody's code
-            self._note(what, f"{type(error).__name__}: {error}")
-            self.log.failure("{name} could not {what}", Failure(), name=self.full_name, what=what)
+            if self._note(what, f"{type(error).__name__}: {error}"):
+                self.log.failure("{name} could not {what}", Failure(), name=self.full_name, what=what)
             return False
         return True
 
-    def _note(self, what: str, failure: str) -> None:
+    def _note(self, what: str, failure: str) -> bool:
+        """True if it was not said before."""
         # a stop that failed is no reason not to start again
         if what == "start":
             self.failure = failure
+        return self._is_new(what, failure)
+
+    def _is_new(self, what: str, failure: str) -> bool:
+        if self._said.get(what) == failure:
+            return False
+        self._said[what] = failure
+        return True
 
     def _cancel(self) -> None:
         work, self._work = self._work, None

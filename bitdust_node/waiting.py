@@ -104,6 +104,19 @@ async def ended(work: Deferred[Any]) -> None:
     await shielded(work)
 
 
+async def outcome(awaitable: Awaitable[T]) -> T | Exception:
+    """
+    The result, or whatever was raised: for who does one thing after the other and must not be held up by a defect that
+    strikes at one of them. Whoever is cancelled hears it.
+    """
+    try:
+        return await awaitable
+    except CancelledError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the exception is the result
+        return error
+
+
 async def all_of(awaitables: Iterable[Awaitable[T]], limit: int | None = None) -> list[T | Exception]:
     """
     Wait for all; each gives its result or its exception, in order. No more than `limit` run at once.

@@ -234,11 +234,13 @@ class Customer(Service):
         return {"contact": counts | {"suppliers_active": len(self.connected())}}
 
     def _add(self, hired: Hired) -> SupplierLink:
-        link = SupplierLink(
-            hired, lambda: self.wanted, self._link_changed, self._router, self._resolver, self._clock, self._automats
-        )
+        parts = self._router, self._resolver, self._clock, self._automats
+        link = SupplierLink(hired, lambda: self.wanted, self._all_coded, self._link_changed, *parts)
         self.links[hired.position] = link
         return link
+
+    async def _all_coded(self) -> bool:
+        return await self.shares.all_coded(self._catalog, SCHEMES[self.wanted.suppliers][1])
 
     def _renew_all(self) -> None:
         for link in self.links.values():

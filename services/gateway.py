@@ -168,8 +168,9 @@ class Gateway(Service):
     @method("GET", "/stream/list/v1", "GET /str/l", needs=NEEDS)
     async def streams_list(self, protocols: list[str] | None = None) -> list[dict[str, Any]]:
         """
-        Streams of bulk data in the open sessions; the total is -1 where only the other side knows it. Speeds are those
-        since this was asked for the last times.
+        Streams of bulk data in the open sessions. Their type says where the data go, whoever asked for them: `in` to
+        this node, as those of a download, `out` from it; it is empty until the first byte. The total is -1 where only
+        the other side knows it. Speeds are those since this was asked for the last times.
         """
         told: list[dict[str, Any]] = []
         shown: dict[tuple[Session, int], Progress] = {}
@@ -191,7 +192,7 @@ class Gateway(Service):
         return {
             "proto": session.scheme,
             "stream_id": stream.id,
-            "type": "in" if stream.incoming else "out",
+            "type": _way(stream),
             "bytes_current": moved,
             "bytes_total": stream.bytes_total,
             "progress": _progress(stream),
@@ -247,6 +248,12 @@ class Gateway(Service):
             "size": size,
             "bytes_sent": size,
         }
+
+
+def _way(stream: Stream) -> str:
+    if stream.bytes_in == stream.bytes_out:
+        return ""
+    return "in" if stream.bytes_in > stream.bytes_out else "out"
 
 
 def _progress(stream: Stream) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust_node.alarm import Alarm
 from bitdust_node.api.models import Source
@@ -17,6 +18,7 @@ from bitdust_node.events import Event
 from bitdust_node.identity.names import NodeId
 from bitdust_node.service import Service
 from bitdust_node.tasks import Tasks
+from bitdust_node.waiting import outcome
 from services.catalog.catalog import Catalog
 from services.customer import Customer
 from services.data_motion import DataMotion
@@ -130,6 +132,7 @@ class Rebuilding(Service):
 
     def _changed(self) -> None:
         self._rests.clear()
+        self._recoding.suppliers_changed()
         self.soon()
 
     def _heard(self, event: Event) -> None:
@@ -163,6 +166,7 @@ class Rebuilding(Service):
     async def _pass(self) -> bool:
         """Try all versions that lack pieces, page by page, so that none holds up those behind it; false: none does."""
         resting: set[bytes] = set()
+        self._rests.begin(self._clock.seconds())
         found, after = False, None
         while page := await self._catalog.endangered(self._receivers(), after, PAGE):
             found, after = True, page[-1]
@@ -176,6 +180,7 @@ class Rebuilding(Service):
                 if made and self._again:
                     # what was heard of meanwhile may be in greater danger than all that come now
                     self._again, after = False, None
+                    self._rests.begin(self._clock.seconds())
                     break
         self._rests.keep(resting)
         return found
@@ -196,15 +201,14 @@ class Rebuilding(Service):
         if version is None or item is None or version.missing == 0:
             return False
         label = f"{self._means.key_id(item.alias)}:{item.path_id}/{version.name}"
-        made: list[int] = []
-        try:
-            made = await rebuild(self._means, version, label, item.path)
-        except BitDustError as error:
-            self.log.info("{label} could not be completed: {error}", label=label, error=error)
-        finally:
-            # also after a defect: the next round begins with others
-            if made:
-                self._rests.forget(version_id)
-            else:
-                self._rests.failed(version_id, self._clock.seconds())
-        return bool(made)
+        made = await outcome(rebuild(self._means, version, label, item.path))
+        if made and not isinstance(made, Exception):
+            self._rests.forget(version_id)
+            return True
+        # also after a defect, which must not hold up the others
+        self._rests.failed(version_id, self._clock.seconds())
+        if isinstance(made, BitDustError):
+            self.log.info("{label} could not be completed: {error}", label=label, error=made)
+        elif isinstance(made, Exception):
+            self.log.failure("{label} could not be completed", Failure(made), label=label)
+        return False

@@ -94,10 +94,11 @@ class SharedData(Service):
         """
         shown = []
         for key in self._shares.known_keys():
-            share = self._shares.get(circle_of(key))
+            circle = circle_of(key)
+            share = self._shares.get(circle)
             mine = key.owner_id == self._me.node_id
             if (include_mine if mine else include_granted) and (share is not None or not only_active):
-                shown.append(describe(key, share))
+                shown.append(describe(key, share, self._shares.failure(circle)))
         return shown
 
     @method("GET", "/share/info/v1", needs=NEEDS)
@@ -106,7 +107,9 @@ class SharedData(Service):
         Show one shared location, and who belongs to it.
         """
         key = self._key(key_id)
-        return describe(key, self._shares.get(circle_of(key))) | {"members": self._members(key)}
+        circle = circle_of(key)
+        shown = describe(key, self._shares.get(circle), self._shares.failure(circle))
+        return shown | {"members": self._members(key)}
 
     @method("POST", "/share/create/v1", "POST /sh/c", needs=NEEDS)
     async def share_create(
@@ -146,11 +149,12 @@ class SharedData(Service):
         Close a share and erase its key. The owner's suppliers remove what they keep of it.
         """
         key = self._key(key_id)
-        share = self._shares.get(circle_of(key))
-        if share is None:
+        circle = circle_of(key)
+        share, failure = self._shares.get(circle), self._shares.failure(circle)
+        if share is None and failure is None:
             raise NotFound("share was not opened")
-        shown = describe(key, share)
-        if share.mine:
+        shown = describe(key, share, failure)
+        if key.owner_id == self._me.node_id:
             await self._admission.end(key)
         await self._shares.forget(key)
         await self._ring.erase(key.key_id)
@@ -214,7 +218,8 @@ class SharedData(Service):
         """
         key = self._key(key_id)
         share = await self._shares.close(key)
-        return Answer(describe(self._key(key_id), share), message="share closed")
+        failure = self._shares.failure(circle_of(key))
+        return Answer(describe(self._key(key_id), share, failure), message="share closed")
 
     @method("GET", "/share/history/v1", "GET /sh/h", needs=NEEDS)
     async def share_history(self, key_id: str | None = None) -> list[dict[str, Any]]:

@@ -80,6 +80,10 @@ class TcpPipe(TlsProtocol):
         if self.session is not None:
             self.session.received(data)
 
+    def dropped(self, size: int) -> None:
+        if self.session is not None:
+            self.session.dropped(size)
+
     def filled(self) -> None:
         if self.session is not None:
             self.session.pause()
@@ -176,6 +180,8 @@ class TcpTransport:
         self._entrance = Entrance(self.scheme, admission, clock, automats, strangers, limits, bandwidth)
         self._context: SSL.Context | None = None
         self._room = Room()
+        if not self._room.fast:
+            self.log.warn("this release of pyOpenSSL is not known to the node: TLS takes more processor time with it")
         self._leaving = Leaving()
         self._port: Any = None
 

@@ -10,7 +10,6 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from OpenSSL import SSL
-from OpenSSL._util import ffi, lib
 from twisted.internet.interfaces import IPullProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -18,6 +17,7 @@ from zope.interface import implementer
 
 from bitdust_node.errors import BitDustError, Corrupt
 from bitdust_node.identity.device import DeviceKey, spki_of
+from transports.door import Door, open_door
 from transports.line import SLICE, Line
 
 #: SSL_MODE_ENABLE_PARTIAL_WRITE of <openssl/ssl.h>, which pyOpenSSL sets but does not name.
@@ -74,31 +74,43 @@ class Room:
     The memory that all connections of a transport are read into, one after the other: each hands on what it reads
     before the next one is read.
 
-    Records are read by OpenSSL itself: pyOpenSSL's `recv` makes two copies of each, and twenty lines of Python.
+    Records are read by OpenSSL itself, through a door: pyOpenSSL's `recv` makes two copies of each, and twenty lines of
+    Python. Without one its public methods do it, more slowly.
     """
 
     def __init__(self) -> None:
         self._memory = memoryview(bytearray(ROOM))
-        self._start = ffi.from_buffer(self._memory)
         # another one, as what is read may be answered before it is handed on
         self._sealed = memoryview(bytearray(ROOM))
-        self._sealed_start = ffi.from_buffer(self._sealed)
+        self.use(open_door())
+
+    @property
+    def fast(self) -> bool:
+        """True if OpenSSL is called directly."""
+        return self._door is not None
+
+    def use(self, door: Door | None) -> None:
+        """
+        Go through this door, or through none.
+        """
+        self._door = door
+        if door is not None:
+            self._start, self._sealed_start = door.start_of(self._memory), door.start_of(self._sealed)
 
     def read(self, tls: SSL.Connection) -> tuple[memoryview, bool]:
         """
         What is there, as far as there is room, and whether there may be more. Raises SSL.Error at the end.
         """
         at = 0
-        while at <= ROOM - RECORD:
-            size = lib.SSL_read(tls._ssl, self._start + at, RECORD)
+        while self._door is not None and at <= ROOM - RECORD:
+            size = self._door.read(tls, self._start + at, RECORD)
             if size <= 0:
                 break
             at += size
-        else:
-            return self._memory[:at], True
         try:
-            # nothing is left, or it has ended: pyOpenSSL knows which
-            at += tls.recv_into(self._memory[at:], RECORD)
+            while at <= ROOM - RECORD:
+                # with a door: nothing is left, or it has ended, and pyOpenSSL knows which
+                at += tls.recv_into(self._memory[at:], RECORD)
         except SSL.WantReadError:
             return self._memory[:at], False
         except SSL.Error:
@@ -110,8 +122,12 @@ class Room:
         """
         Some of what is to be sent, nothing when that is all. To be sent before this is called again.
         """
-        size = lib.BIO_read(tls._from_ssl, self._sealed_start, ROOM)
-        return self._sealed[: max(size, 0)]
+        if self._door is not None:
+            return self._sealed[: max(self._door.take(tls, self._sealed_start, ROOM), 0)]
+        try:
+            return memoryview(tls.bio_read(ROOM))
+        except SSL.WantReadError:
+            return self._sealed[:0]
 
 
 @implementer(IPullProducer)
@@ -145,6 +161,9 @@ class TlsProtocol(Protocol):
 
     def decrypted(self, data: memoryview) -> None:
         """Bytes came; they are good until this returns."""
+
+    def dropped(self, size: int) -> None:
+        """Bytes came after `shut`, and were thrown away."""
 
     def filled(self) -> None:
         """Enough was sent for now."""
@@ -209,6 +228,7 @@ class TlsProtocol(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         if self._over:
+            self.dropped(len(data))
             return
         # one slice of the smallest records takes as much time as many of full ones
         if 2 * self._decrypt(data) > len(data):

@@ -1,7 +1,8 @@
 """
 The parameters of an API method: their types, and how what a client sent becomes a value of that type.
 
-Clients send numbers as text, booleans as `'1'`, lists as text with commas; all of it is accepted on every face.
+Clients send numbers as text, booleans as `'1'`, lists as text with commas; all of it is accepted on every face. A
+boolean for a number is refused: `true` would be 1, a position or count that nobody meant.
 """
 
 from __future__ import annotations
@@ -110,7 +111,7 @@ def _whole(value: Any) -> int:
         return int(value)
     if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,19}\s*", value, re.ASCII):
         value = int(value)
-    if not isinstance(value, int):
+    if not isinstance(value, int) or isinstance(value, bool):
         raise _UnfitError("a whole number")
     if abs(value) >= 2**63:
         raise _UnfitError("a number of at most 63 bits")
@@ -118,6 +119,8 @@ def _whole(value: Any) -> int:
 
 
 def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        raise _UnfitError("a number")
     try:
         number = float(value) if not isinstance(value, str) else float(value[:64])
     except (TypeError, ValueError, OverflowError):

@@ -38,7 +38,8 @@ Every method with its documented form on HTTP, its parameters, what it answers w
 *bob* is another customer.
 
 - `GET` takes the parameters from the query; the others from a JSON object in the body, whatever its Content-Type.
-- Numbers and booleans may be text, lists may be text with commas. *Also*: further spellings of a parameter, or forms.
+- Numbers and booleans may be text, lists may be text with commas; a JSON boolean is no number.
+  *Also*: further spellings of a parameter, or forms.
 - A frame goes to `ws://127.0.0.1:8280/?api_secret=<token>`; the answer is
   `{"type": "api_call", "payload": {"call_id": 1, "response": {...}}}`.
 - An ERROR answer has `errors`, a list of texts. Besides those that are listed: a service that is not ON

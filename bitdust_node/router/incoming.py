@@ -73,11 +73,24 @@ class Incoming:
         self._read(data)
         self._look()
 
+    def dropped(self, size: int) -> None:
+        """
+        Bytes came after the end, which nobody reads: they count all the same, and no more of them are taken from the
+        system than the node may receive.
+        """
+        if self._pace is not None:
+            self._pace.spend(size)
+            self._drop_on()
+
     def lost(self, then: Callable[[], None]) -> None:
         """
         The pipe is gone: call `then` when what came before was dealt with.
         """
-        if self.waiting and self._rest is not None and self._rest.active():
+        if self._over:
+            if self._rest is not None and self._rest.active():
+                self._rest.cancel()
+            then()
+        elif self.waiting and self._rest is not None and self._rest.active():
             self._lost = then
         else:
             then()
@@ -92,6 +105,15 @@ class Incoming:
         then, self._lost = self._lost, None
         if then is not None:
             then()
+
+    def _drop_on(self) -> None:
+        seconds = self._pace.rest() if self._pace is not None else 0.0
+        if not seconds:
+            self._pipe.resume_reading()
+            return
+        self._pipe.pause_reading()
+        if self._rest is None or not self._rest.active():
+            self._rest = self._clock.callLater(min(seconds, REST), self._drop_on)
 
     def _read(self, data: bytes | memoryview) -> None:
         if self._over:

@@ -56,7 +56,7 @@ class Session:
     """
     A session as `bitdust_node.router.transport.Session` describes it, for transports that have pipes.
 
-    The pipe calls `opened`, `received`, `pause`, `resume` and `lost`.
+    The pipe calls `opened`, `received`, `dropped`, `pause`, `resume` and `lost`.
 
     expected: who must answer, when this side has dialled.
     """
@@ -214,6 +214,11 @@ class Session:
         self.bytes_in += len(data)
         self._heard = True
         self._incoming.received(data)
+
+    def dropped(self, size: int) -> None:
+        """Bytes came after good-bye, which the pipe has thrown away."""
+        self.bytes_in += size
+        self._incoming.dropped(size)
 
     def pause(self) -> None:
         """The pipe has buffered enough."""

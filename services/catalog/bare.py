@@ -5,7 +5,9 @@ Versions that others have told of and whose manifests are not here: suppliers ke
 from __future__ import annotations
 
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
+from bitdust_node.clock import Clock
 from bitdust_node.errors import BitDustError
 from bitdust_node.identity.names import NodeId
 from bitdust_node.threads import Workers
@@ -15,6 +17,7 @@ from services.catalog.place import Place
 from services.catalog.schema import Piece
 from services.customer import Customer
 from services.data_motion import DataMotion, Holder
+from services.upkeep.rests import Rests
 
 #: Pages of manifests that are asked for before anything else is looked at again.
 PAGES = 10
@@ -28,12 +31,14 @@ class BareVersions:
     log = Logger()
 
     def __init__(
-        self, catalog: Catalog, customer: Customer, motion: DataMotion, place: Place, workers: Workers
+        self, catalog: Catalog, customer: Customer, motion: DataMotion, place: Place, workers: Workers, clock: Clock
     ) -> None:
         self._catalog, self._customer, self._motion = catalog, customer, motion
-        self._place, self._workers = place, workers
+        self._place, self._workers, self._clock = place, workers, clock
         #: The last version whose manifest was asked for.
         self._filled = b""
+        #: Those that a defect strikes at.
+        self._rests = Rests()
 
     async def fill(self) -> bool:
         """
@@ -41,13 +46,18 @@ class BareVersions:
         """
         for _ in range(PAGES):
             bare = await self._catalog.bare_versions(self._filled)
+            if not self._filled:
+                self._rests.begin(self._clock.seconds())
             if not bare:
                 self._filled = b""
                 return False
-            found = await all_of([self._fill_one(version, pieces) for version, pieces in bare], limit=8)
-            for result in found:
+            due = [one for one in bare if self._rests.is_over(one[0], self._clock.seconds())]
+            found = await all_of([self._fill_one(version, pieces) for version, pieces in due], limit=8)
+            for (version, _), result in zip(due, found, strict=True):
                 if isinstance(result, Exception) and not isinstance(result, BitDustError):
-                    raise result
+                    # it must not hold up the others
+                    self.log.failure("no manifest of version {id}", Failure(result), id=version.hex())
+                    self._rests.failed(version, self._clock.seconds())
             self._filled = bare[-1][0]
         return True
 

@@ -179,6 +179,14 @@ class Questions:
 
         return await self._database.read(look)
 
+    async def is_coded(self, m: int) -> bool:
+        """
+        True if all that is stored has that number of pieces, packs too.
+        """
+        query = "SELECT EXISTS (SELECT 1 FROM versions WHERE kind = 'pack' AND state = 'ready' AND m <> ?)"
+        packs = await self._database.read(lambda c: bool(c.execute(query, (m,)).fetchone()[0]))
+        return not packs and not await self.coded_otherwise(m, b"", 1)
+
     async def is_long(self, batches: int) -> bool:
         """
         True if the log has more batches than that, and is much longer than the catalog.

@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust_node.alarm import Alarm
 from bitdust_node.clock import Clock
@@ -18,24 +19,24 @@ from bitdust_node.events import Events
 from bitdust_node.identity.me import Me
 from bitdust_node.tasks import Tasks
 from bitdust_node.threads import Workers
-from bitdust_node.waiting import all_of, within
+from bitdust_node.waiting import all_of, outcome
 from services.catalog.bare import BareVersions
 from services.catalog.batches import Read, sign_batch, unpack_batch
 from services.catalog.catalog import Catalog
 from services.catalog.journal import Pending
 from services.catalog.key_copies import NO_KEYS, KeyCopies
-from services.catalog.objects import BATCH, KEYS, Name, Names, open_object, piece_bytes, seal_object
+from services.catalog.objects import BATCH, KEYS, Name, Names, seal_object
+from services.catalog.parcels import Parcels
 from services.catalog.place import Place
 from services.catalog.shelf import Sealed, Shelf
 from services.catalog.synchrony import Synchrony
 from services.customer import Customer
 from services.data_motion import DataMotion, Holder
 from services.hiring.link import SupplierLink
+from services.upkeep.rests import Rests
 
 #: Seconds in which changes are collected, and after which what failed is tried again.
 COLLECT, AGAIN, AGAIN_LONGEST = 2.0, 60.0, 960.0
-#: Seconds for one object on its way.
-OBJECT_TIME = 120.0
 #: Seconds after which what none of the suppliers has counts as lost, although some were not there to be asked.
 GAP_TIME = 900.0
 #: A log of more batches than this, and than twice those of its beginning, is written anew.
@@ -61,10 +62,13 @@ class Vault:
         events: Events,
         clock: Clock,
     ) -> None:
-        self._catalog, self._copies, self._customer, self._motion = catalog, copies, customer, motion
+        self._catalog, self._copies, self._customer = catalog, copies, customer
         self._place, self._me, self._workers, self._clock = place, me, workers, clock
         self._shelf: Shelf = catalog.shelf
-        self._bare = BareVersions(catalog, customer, motion, place, workers)
+        self._parcels = Parcels(motion, place, workers, clock)
+        self._bare = BareVersions(catalog, customer, motion, place, workers, clock)
+        #: What a defect strikes at when it is read.
+        self._rests = Rests()
         self._synchrony = Synchrony(events if place.circle is None else None)
         self._tasks = Tasks("vault")
         self._undo: list[Callable[[], None]] = []
@@ -176,9 +180,13 @@ class Vault:
             if not isinstance(result, Exception):
                 self._resting.pop(link.node_id, None)
                 continue
-            if not isinstance(result, BitDustError):
+            if isinstance(result, BitDustError):
+                self.log.info("{supplier} does not take the catalog: {error}", supplier=link.hired.idurl, error=result)
+            elif isinstance(result, OSError):
                 raise result
-            self.log.info("{supplier} does not take the catalog: {error}", supplier=link.hired.idurl, error=result)
+            else:
+                # it must not hold up the others
+                self.log.failure("{supplier} does not take the catalog", Failure(result), supplier=link.hired.idurl)
             rest = min(2 * self._resting.get(link.node_id, (AGAIN / 2, 0.0))[0], AGAIN_LONGEST)
             self._resting[link.node_id] = rest, now + rest
             self._synchrony.failed(await self._shelf.lacking([link.node_id]), f"{link.hired.idurl}: {result}")
@@ -225,7 +233,7 @@ class Vault:
         while objects := await self._shelf.missing(holder.node_id):
             for sealed in objects:
                 try:
-                    await within(self._clock, OBJECT_TIME, self._send(holder, sealed), "a part of the catalog")
+                    await self._parcels.send(holder, sealed)
                 except Conflict:
                     # another one is there under this name: it was written by a copy of this data folder
                     self.log.error("{supplier} has another catalog log of this name", supplier=holder.idurl)
@@ -234,12 +242,6 @@ class Vault:
                     self.soon()
                     return
                 await self._shelf.copied(sealed.id, holder.node_id, holder.idurl)
-
-    async def _send(self, holder: Holder, sealed: Sealed) -> None:
-        stream = await self._motion.put(holder, sealed.id, 0, 1)
-        await stream.write(sealed.data)
-        stream.finish()
-        await self._motion.commit(holder, sealed.id, 0, sealed.manifest)
 
     # reading
 
@@ -253,14 +255,15 @@ class Vault:
             del self._unread[name]
         self._asked = {name: since for name, since in self._asked.items() if name in self._unread}
         read, some = True, bool(self._unread)
+        self._rests.begin(self._clock.seconds())
         while read:
             read = False
             for name in sorted(self._unread):
-                read = await self._read(name, last=False) or read
+                read = await self._try(name, last=False) or read
             if not read and self._unread and self._complete():
                 # nobody is left who could have what is missing before these
                 for name in sorted(self._unread):
-                    read = not self._waits(name) and await self._read(name, last=True)
+                    read = not self._waits(name) and await self._try(name, last=True)
                     if read:
                         break
         if some:
@@ -278,9 +281,26 @@ class Vault:
             for one in self._unread
         )
 
+    async def _try(self, name: Name, last: bool) -> bool:
+        """The same for one that a defect may strike at, which must not hold up the others."""
+        assert self._names is not None
+        version = self._names.id_of(name)
+        if not self._rests.is_over(version, self._clock.seconds()):
+            return False
+        read = await outcome(self._read(name, last))
+        if isinstance(read, BitDustError | OSError):
+            raise read
+        if isinstance(read, Exception):
+            self.log.failure("a part of the catalog can not be read", Failure(read))
+            self._rests.failed(version, self._clock.seconds())
+            return False
+        return read
+
     async def _read(self, name: Name, last: bool) -> bool:
         """True if it is done with. last: what is missing before it is not waited for any more."""
+        assert self._names is not None
         got: tuple[Sealed, bytes] | None = None
+        version = self._names.id_of(name)
         if name.kind == BATCH and not last:
             known = (await self._catalog.journal.known()).get(name.log, 0)
             if name.number > known + 1:
@@ -288,13 +308,13 @@ class Vault:
         self._asked.setdefault(name, self._clock.seconds())
         for holder in list(self._unread[name]):
             try:
-                got = await self._fetch(name, holder)
+                got = await self._parcels.fetch(holder, version)
                 break
             except BitDustError as error:
                 self.log.warn("a part of the catalog at {supplier}: {error}", supplier=holder.idurl, error=error)
-                if isinstance(error, Corrupt | NotFound) and self._names is not None:
+                if isinstance(error, Corrupt | NotFound):
                     # it is sent a good one when there is any
-                    await self._shelf.found(holder.node_id, holder.idurl, (), [self._names.id_of(name)])
+                    await self._shelf.found(holder.node_id, holder.idurl, (), [version])
                     self._unread[name].remove(holder)
         if got is None:
             if self._unread[name]:
@@ -342,17 +362,6 @@ class Vault:
         outdated = await self._catalog.journal.outdated()
         names = {version: self._names.read(version) for version in await self._shelf.own(BATCH)}
         await self._shelf.forget([v for v, name in names.items() if name and name.number <= outdated.get(name.log, 0)])
-
-    async def _fetch(self, name: Name, holder: Holder) -> tuple[Sealed, bytes]:
-        assert self._names is not None
-        version = self._names.id_of(name)
-        manifest = await self._motion.manifest(holder, version)
-        signet = self._place.signet
-        size = await self._workers.run(piece_bytes, signet, version, manifest)
-        stream = await self._motion.get(holder, version, 0, 1)
-        stream.finish()
-        piece = await within(self._clock, OBJECT_TIME, stream.read_exactly(size), f"{holder.idurl}:")
-        return Sealed(version, manifest, piece), await self._workers.run(open_object, signet, version, manifest, piece)
 
     # a short log
 

@@ -45,6 +45,7 @@ class Groups:
         self._tasks, self._afterwards = Tasks("groups"), Afterwards(means.clock, "groups")
         await means.shelf.open()
         await means.couriers.start()
+        await means.endings.start()
         means.router.serve(POST_NEW, self._new)
         self._undo = [
             means.router.contacts.observe(self._contact_moved),
@@ -71,6 +72,7 @@ class Groups:
                 raise result
         await self._tasks.stop()
         await self._afterwards.close()
+        await self._means.endings.stop()
         await self._means.couriers.stop()
 
     def observe(self, callback: Callable[[Circle, Step], object]) -> Callable[[], None]:

@@ -15,6 +15,7 @@ from bitdust_node.threads import Workers
 from services.grouping.shelf import Shelf
 from services.membership.book import Book
 from services.membership.couriers import Couriers
+from services.membership.endings import Endings
 from services.postman.authors import Authors
 
 
@@ -28,6 +29,7 @@ class Means:
         shelf: Shelf,
         book: Book,
         couriers: Couriers,
+        endings: Endings,
         router: Router,
         resolver: Resolver,
         me: Me,
@@ -37,7 +39,7 @@ class Means:
         automats: Automats,
         clock: Clock,
     ) -> None:
-        self.shelf, self.book, self.couriers = shelf, book, couriers
+        self.shelf, self.book, self.couriers, self.endings = shelf, book, couriers, endings
         self.router, self.resolver, self.me, self.ring = router, resolver, me, ring
         self.workers, self.events, self.automats, self.clock = workers, events, automats, clock
         self.authors = Authors(resolver, workers)

@@ -4,7 +4,7 @@ The link to one supplier: it keeps the lease agreed and knows whether the suppli
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,8 +25,8 @@ from services.hiring.suppliers import Hired
 
 #: Seconds between tries: the first, and the longest.
 RETRY_FIRST, RETRY_LONGEST = 1.0, 300.0
-#: A lease is renewed when this part of its time is left, or less was granted than is wanted, but not more often than
-#: this.
+#: A lease is renewed when this part of its time is left, or less or more was granted than is wanted, but not more often
+#: than this.
 RENEW_PART, RENEW_AT_LEAST = 0.5, 600.0
 #: Seconds that a supplier has to answer.
 ANSWER_TIME = 15.0
@@ -46,7 +46,8 @@ class SupplierLink:
     """
     Owner of one `supplier_link` machine.
 
-    wanted: tells what to ask for now. changed: called when the supplier came or went, and when the lease was renewed.
+    wanted: tells what to ask for now. shrinks: tells whether a lease may become smaller now.
+    changed: called when the supplier came or went, and when the lease was renewed.
     """
 
     log = Logger()
@@ -55,6 +56,7 @@ class SupplierLink:
         self,
         hired: Hired,
         wanted: Callable[[], Wanted],
+        shrinks: Callable[[], Awaitable[bool]],
         changed: Callable[[SupplierLink, bool], None],
         router: Router,
         resolver: Resolver,
@@ -62,7 +64,7 @@ class SupplierLink:
         automats: Automats,
     ) -> None:
         self.hired = hired
-        self._wanted, self._changed = wanted, changed
+        self._wanted, self._shrinks, self._changed = wanted, shrinks, changed
         self._router, self._resolver, self._clock = router, resolver, clock
         self._tasks = Tasks(f"link to supplier {hired.idurl}")
         self._planned: DelayedCall | None = None
@@ -173,6 +175,8 @@ class SupplierLink:
         try:
             if self._resolver.cached(self.node_id) is None:
                 await self._resolver.resolve(self.hired.idurl)
+            if needed < self.hired.granted and not await self._shrinks():
+                needed = self.hired.granted
             try:
                 self._answer = await self._request(needed)
             except Full:
@@ -204,8 +208,8 @@ class SupplierLink:
         if self._answer is not None:
             self.hired = replace(self.hired, granted=self._answer.granted, expires=float(self._answer.expires))
         left = self.hired.expires - self._clock.seconds()
-        short = self.hired.granted < self._wanted().needed
-        self._plan(RENEW_AT_LEAST if short else max(left * RENEW_PART, RENEW_AT_LEAST), Input.RENEW)
+        other = self.hired.granted != self._wanted().needed
+        self._plan(RENEW_AT_LEAST if other else max(left * RENEW_PART, RENEW_AT_LEAST), Input.RENEW)
 
     def _plan(self, seconds: float, input: Input) -> None:
         self.forget_plans()

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from math import inf
 
-from bitdust_node.errors import Invalid
+from bitdust_node.errors import BitDustError, Invalid
 from bitdust_node.identity.me import Me
 from bitdust_node.keys.ring import KeyRing
 from bitdust_node.membership.roster import Circle
@@ -38,6 +38,18 @@ class OwnShares:
         if not aliases:
             return 0.0
         return MEMBERS_HEAR if aliases <= self.catalogs.keys() else inf
+
+    async def all_coded(self, own: Catalog, m: int) -> bool:
+        """
+        True if all versions, in the own catalog and in shares, are known to have m pieces; while they follow another
+        number of suppliers, those need the room of before, and room for what is coded anew.
+        """
+        if self.patience() == inf:
+            return False
+        try:
+            return all([await catalog.is_coded(m) for catalog in (own, *self.catalogs.values())])
+        except BitDustError:
+            return False
 
     async def totals(self) -> Counter[str]:
         """

@@ -32,7 +32,8 @@ class Admission:
 
     async def begin(self, key: Key, open_past: bool, seconds: float) -> None:
         """
-        The first roster of an own share or group; raises `Unavailable` if no supplier takes it in time.
+        The first roster of an own share or group; raises `Unavailable` if no supplier takes it in time, and then those
+        that have it all the same are told to forget it.
         """
         circle = circle_of(key)
         await self._book.create(circle, open_past)
@@ -42,7 +43,8 @@ class Admission:
         except BitDustError:
             taken = 0
         if not taken:
-            await self._book.forget(circle)
+            # one of them may have it all the same, as when only its answer was lost
+            await self.undo(key)
             raise Unavailable("no supplier keeps the members of it now")
 
     async def let_in(self, key: Key, user: Document, role: Role, seconds: float) -> None:

@@ -1,5 +1,6 @@
 """
-Shares that their owner has deleted: his suppliers are told, also those that are away.
+Shares that their owner has deleted, and shares and groups that could not be made: his suppliers are told, also those
+that are away.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ ANSWER_TIME, AT_ONCE = 30.0, 8
 
 class Endings:
     """
-    Remembers whom to tell until each has answered.
+    Remembers whom to tell until each has answered. `start` and `stop` count: shares and groups have one.
     """
 
     log = Logger()
@@ -46,17 +47,23 @@ class Endings:
     def __init__(self, state_db: StateDb, router: Router, resolver: Resolver, clock: Clock) -> None:
         self._db, self._router, self._resolver, self._clock = state_db, router, resolver, clock
         self._tasks = Tasks("ended shares")
+        self._users = 0
 
     async def start(self) -> None:
         """
         Tell those who were not told before the node ended.
         """
         await self._db.prepare("endings", MIGRATIONS)
+        self._users += 1
+        if self._users > 1:
+            return
         self._tasks = Tasks("ended shares")
         self._tasks.every(AGAIN, "tell suppliers of ended shares", self.tell, self._clock, at_once=True)
 
     async def stop(self) -> None:
-        await self._tasks.stop()
+        self._users -= 1
+        if self._users == 0:
+            await self._tasks.stop()
 
     async def begin(self, circle: Circle, suppliers: Iterable[NodeId]) -> None:
         """

@@ -36,7 +36,7 @@ from bitdust_node.wire.messages import (
     Taken,
 )
 from bitdust_node.wire.packet import pack, unpack
-from services.messaging import inbox_rows
+from services.messaging import inbox_rows, receipt_rows
 from services.messaging.consumers import Consumers
 from services.messaging.courier import OFF
 from services.messaging.entries import PRIVATE, Entry, Kept, Talk, unpack_data
@@ -45,6 +45,7 @@ from services.messaging.inbox_rows import Place
 from services.messaging.letters import KeysThatCame, Opened, Sealed, look, read
 from services.messaging.outbox import Outbox
 from services.messaging.post import Post
+from services.messaging.receipt_rows import Due
 from services.messaging.receipts import Receipts
 from services.messaging.schema import MessagesDb
 
@@ -271,8 +272,16 @@ class Inbox:
     ) -> dict[int, Taken | Exception]:
         now = int(self._clock.seconds())
 
+        tells = self._config.yes(OPTION)
+
         def write(writing: Writing) -> list[str | None]:
-            return [inbox_rows.take(writing, entry, place, now) for entry, place in messages.values()]
+            known = [inbox_rows.take(writing, entry, place, now) for entry, place in messages.values()]
+            new = [at for at, before in zip(messages, known, strict=True) if before is None and not batch[at].direct]
+            receipt_rows.note(writing.connection, [due(at, "delivered") for at in new if tells], now)
+            return known
+
+        def due(at: int, state: str) -> Due:
+            return Due(batch[at].sender.node_id, bytes.fromhex(names[at][1]), state, batch[at].sender.idurl)
 
         names = {at: (entry.sender, entry.message_id) for at, (entry, _) in messages.items()}
         asked = set(names.values())
@@ -284,13 +293,12 @@ class Inbox:
             self._answering -= asked
             self._collected -= asked
         results: dict[int, Taken | Exception] = {}
-        tells = self._config.yes(OPTION)
         for (at, name), before in zip(names.items(), known, strict=True):
             state = "read" if name in collected else before or "delivered"
             if state != "read" and not tells:
                 state = "stored"
             if not batch[at].direct and state != "stored" and before is None:
-                self._receipts.note(batch[at].sender, bytes.fromhex(name[1]), state)
+                self._receipts.note(due(at, state))
             results[at] = Taken(state, state != "read" and self._consumers.expects(PRIVATE))
         return results
 
@@ -306,8 +314,9 @@ class Inbox:
     # --- reading ---
 
     def _read(self, collected: list[Kept]) -> None:
-        """A program has collected messages: their senders hear that they were read."""
+        """A program has collected messages: their senders hear that they were read, as soon as that is noted here."""
         talks: dict[Talk, list[str]] = {}
+        receipts: list[Due] = []
         for kept in collected:
             entry = kept.entry
             if entry.talk.kind != PRIVATE or entry.direction != "in":
@@ -317,17 +326,22 @@ class Inbox:
             if name in self._answering:
                 self._collected.add(name)
             else:
-                self._receipts.note_to(entry.sender, bytes.fromhex(entry.message_id), "read")
+                receipts.append(Due(entry.sender, bytes.fromhex(entry.message_id), "read"))
         if talks:
             what = "note what was read"
-            self._tasks.spawn(what, self._afterwards.surely(what, partial(self._note_read, talks)))
+            self._tasks.spawn(what, self._afterwards.surely(what, partial(self._note_read, talks, receipts)))
 
-    async def _note_read(self, talks: dict[Talk, list[str]]) -> None:
+    async def _note_read(self, talks: dict[Talk, list[str]], receipts: list[Due]) -> None:
+        now = int(self._clock.seconds())
+
         def note(writing: Writing) -> None:
             for talk, message_ids in talks.items():
                 writing.advance(talk, talk.owner, message_ids, "read")
+            receipt_rows.note(writing.connection, receipts, now)
 
         await self._history.write(note)
+        for due in receipts:
+            self._receipts.note(due)
 
     async def _show_late(self) -> None:
         now = int(self._clock.seconds())

@@ -29,7 +29,9 @@ class ShareModel:
     async def all(self, query: Mapping[str, Any]) -> AsyncIterator[Snapshot]:
         for key in self._shares.known_keys():
             if query.get("key_id") in (None, key.key_id):
-                yield Snapshot(key.key_id, describe(key, self._shares.get(circle_of(key))))
+                circle = circle_of(key)
+                shown = describe(key, self._shares.get(circle), self._shares.failure(circle))
+                yield Snapshot(key.key_id, shown)
 
     def observe(self, tell: Tell) -> Callable[[], None]:
         def changed(share: Share) -> None:

@@ -9,15 +9,16 @@ from collections.abc import Callable
 
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from automats.share import State
-from bitdust_node.errors import BitDustError, Full, Invalid, NotFound
+from bitdust_node.errors import BitDustError, Failed, Full, Invalid, NotFound, Unavailable
 from bitdust_node.identity.names import NodeId, idurl_of
 from bitdust_node.keys.folder import Key
 from bitdust_node.keys.ring import KeyRing
 from bitdust_node.membership.roster import Circle
 from bitdust_node.tasks import Tasks
-from bitdust_node.waiting import sleep
+from bitdust_node.waiting import outcome, sleep
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.members import CIRCLE_NEWS, CircleName
 from services.catalog.key_copies import KeyCopies
@@ -29,8 +30,10 @@ from services.sharing.showing import describe
 
 #: Shares that are taken up at once, own and opened: each has two databases and links to suppliers.
 SHARES_LIMIT = 200
-#: Seconds after which a share that could not be taken up is tried again.
+#: Seconds after which a share that could not be taken up is tried again, and the errors that may be over then: the own
+#: disk was full or not there, or as many shares run as may. Whatever else it fails of would be the same the next time.
 AGAIN = 300.0
+PASSING = (Full, Failed, Unavailable, OSError)
 
 
 class Shares:
@@ -47,6 +50,8 @@ class Shares:
         self._tasks = Tasks("shares")
         self._undo: Callable[[], None] | None = None
         self._running: dict[Circle, Share] = {}
+        #: Why others that should run do not.
+        self._failed: dict[Circle, str] = {}
         # one change of a share at a time
         self._turns: defaultdict[Circle, DeferredLock] = defaultdict(DeferredLock)
         self._observers: tuple[Callable[[Share], object], ...] = ()
@@ -102,6 +107,12 @@ class Shares:
         share = self._running.get(circle)
         return share if share is not None and share.opened else None
 
+    def failure(self, circle: Circle) -> str | None:
+        """
+        Why a share that should run could not be taken up.
+        """
+        return self._failed.get(circle)
+
     def parts(self, circle: Circle) -> Parts | None:
         return self.get(circle)
 
@@ -128,12 +139,13 @@ class Shares:
         share: Share = await self._turns[circle].run(self._open, key)
         return share
 
-    async def close(self, key: Key) -> Share:
+    async def close(self, key: Key) -> Share | None:
         """
-        Open it no more; what is stored stays. Raises `NotFound` if it is not opened.
+        Open it no more; what is stored stays. None for one that could not be taken up; raises `NotFound` if it is not
+        opened.
         """
         circle = circle_of(key)
-        share: Share = await self._turns[circle].run(self._close, key)
+        share: Share | None = await self._turns[circle].run(self._close, key)
         return share
 
     async def take_up(self, key: Key) -> Share:
@@ -156,14 +168,20 @@ class Shares:
     async def _resume_now(self, key: Key) -> None:
         if key.owner_id != self._common.me.node_id and not key.active:
             return
-        try:
-            share = await self._take_up(key)
-        except (BitDustError, OSError) as error:
-            self.log.error("share {key} can not be taken up now: {error}", key=key.key_id, error=error)
-            self._tasks.spawn("take up a share later", self._resume_later(key))
+        share = await outcome(self._take_up(key))
+        if isinstance(share, Share):
+            if key.active:
+                share.open()
             return
-        if key.active:
-            share.open()
+        self._failed[circle_of(key)] = str(share) or type(share).__name__
+        if isinstance(share, PASSING):
+            self.log.error("share {key} can not be taken up now: {error}", key=key.key_id, error=share)
+            self._tasks.spawn("take up a share later", self._resume_later(key))
+        elif isinstance(share, BitDustError):
+            self.log.error("share {key} stays as it is until it is opened: {error}", key=key.key_id, error=share)
+        else:
+            # a defect must hold up neither the others nor the start
+            self.log.failure("share {key} stays as it is until it is opened", Failure(share), key=key.key_id)
 
     async def _resume_later(self, key: Key) -> None:
         """As when the own disk was full: until then nobody repairs it, and nobody reads it here."""
@@ -178,12 +196,16 @@ class Shares:
         share.open()
         return share
 
-    async def _close(self, key: Key) -> Share:
+    async def _close(self, key: Key) -> Share | None:
         circle = circle_of(key)
         share = self.get(circle)
-        if share is None:
+        if share is None and not (key.active and circle in self._failed):
             raise NotFound("share was not opened")
         await self._ring.activate(key.key_id, active=False)
+        if share is None:
+            if circle.owner != self._common.me.node_id:
+                self._failed.pop(circle)
+            return None
         share.close()
         if not share.mine:
             del self._running[circle]
@@ -203,6 +225,7 @@ class Shares:
                 await share.stop()
                 raise
             self._running[circle] = share
+            self._failed.pop(circle, None)
             if share.mine:
                 self._common.customer.shares.catalogs[circle.alias] = share.catalog
         return share
@@ -211,6 +234,7 @@ class Shares:
         """
         Run it no more.
         """
+        self._failed.pop(circle_of(key), None)
         share = self._running.pop(circle_of(key), None)
         if share is not None:
             self._common.customer.shares.catalogs.pop(share.circle.alias, None)

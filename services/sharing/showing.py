@@ -11,9 +11,10 @@ from bitdust_node.pieces.layout import ecc_map
 from services.sharing.share import Share
 
 
-def describe(key: Key, share: Share | None) -> dict[str, Any]:
+def describe(key: Key, share: Share | None, failure: str | None = None) -> dict[str, Any]:
     """
-    SHARE of the contract; share: None or one that is not opened leaves its own fields null.
+    SHARE of the contract; share: None or one that is not opened leaves its own fields null. failure: why it could not
+    be taken up; shown as `error`, which others do not have.
     """
     shown: dict[str, Any] = {
         "key_id": key.key_id,
@@ -29,6 +30,8 @@ def describe(key: Key, share: Share | None) -> dict[str, Any]:
         "id": None,
         "name": None,
     }
+    if failure is not None:
+        shown["error"] = failure
     if share is not None:
         machine = share.machine
         links = share.suppliers.links

@@ -16,6 +16,7 @@ from functools import partial
 
 import msgspec
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust_node.database import StateDb
 from bitdust_node.errors import BitDustError, Full, Unavailable
@@ -25,7 +26,7 @@ from bitdust_node.pieces.hashtree import HASH_BYTES, root
 from bitdust_node.pieces.layout import SCHEMES, Layout
 from bitdust_node.pieces.seal import KEY_BYTES, VERSION_BYTES, Sealer
 from bitdust_node.pieces.signet import Signet
-from bitdust_node.waiting import sleep
+from bitdust_node.waiting import outcome, sleep
 from services.catalog.schema import Item, Piece, Version
 from services.data_motion import Holder
 from services.transfer.gathering import Gathering
@@ -35,13 +36,12 @@ from services.transfer.rebuild import checked_parts, note_blame
 from services.transfer.room import check_room
 from services.transfer.running import Running
 from services.transfer.sending import Senders
+from services.upkeep.rests import Rests
 
 MIGRATIONS = ("CREATE TABLE recoding (pieces INTEGER NOT NULL);",)
 
 #: Versions that one question to the catalog brings.
 PAGE = 100
-#: Seconds without a try after one that has failed: at first, and at most.
-REST_FIRST, REST_LONGEST = 60.0, 3600.0
 #: Seconds between looks whether the old pieces are still being read, and how often it is looked.
 READERS_EVERY, READERS_TRIES = 5.0, 720
 
@@ -114,12 +114,22 @@ class Recoding:
         self._done = 0
         #: The revision of the catalog of which this was found.
         self._seen = -1
-        self._rest, self._until = REST_FIRST, 0.0
+        self._rests = Rests()
+        #: Of the last round: the number of pieces, and the revision of the catalog when it ended; until when all that
+        #: it has left over rests.
+        self._round, self._until = (0, -1), 0.0
 
     async def load(self) -> None:
         await self._db.prepare("recoding", MIGRATIONS)
         row = await self._db.read(lambda c: c.execute("SELECT pieces FROM recoding").fetchone())
         self._done = int(row[0]) if row else 0
+
+    def suppliers_changed(self) -> None:
+        """
+        All may be tried: one that has no room, or was away, may be another one now.
+        """
+        self._rests.clear()
+        self._until = 0.0
 
     async def run(self) -> bool:
         """
@@ -132,8 +142,13 @@ class Recoding:
         revision = self._means.catalog.revision
         if layout.m == self._done and revision == self._seen:
             return False
-        if self._means.clock.seconds() < self._until:
+        if (layout.m, revision) == self._round and self._means.clock.seconds() < self._until:
             return True
+        if layout.m != self._round[0]:
+            self._rests.clear()
+        self._round = layout.m, -1
+        self._rests.begin(self._means.clock.seconds())
+        resting: set[bytes] = set()
         # what is being uploaded may have been begun before the number was changed
         left = bool(self._running.uploads)
         after = b""
@@ -143,6 +158,11 @@ class Recoding:
                 if customer.wanted.suppliers != suppliers or len(self._receivers(layout)) < layout.m:
                     return True
                 left = not await self._follow(version, layout) or left
+                if version.id in self._rests:
+                    resting.add(version.id)
+        self._rests.keep(resting)
+        now = self._means.clock.seconds()
+        self._round, self._until = (layout.m, self._means.catalog.revision), now + (self._rests.next(now) or 0.0)
         if not left:
             await self._note_done(layout.m)
             self._seen = revision
@@ -172,22 +192,23 @@ class Recoding:
         item = await catalog.item(version.item)
         if item is None:
             return True
-        if version.manifest is None:
+        if version.manifest is None or not self._rests.is_over(version.id, self._means.clock.seconds()):
             return False
-        try:
-            await self._recode(version, version.manifest, item, layout)
-        except BitDustError as error:
+        error = await outcome(self._recode(version, version.manifest, item, layout))
+        if error is None:
+            self._rests.forget(version.id)
+            self.log.info("{path} is coded for {m} suppliers now", path=item.path, m=layout.m)
+            return True
+        # also after a defect, which must not hold up the others
+        self._rests.failed(version.id, self._means.clock.seconds())
+        if isinstance(error, BitDustError):
             self.log.info("{path} is not coded for {m} suppliers: {error}", path=item.path, m=layout.m, error=error)
-            if isinstance(error, Full):
-                for link in self._means.customer.connected().values():
-                    link.renew_short()
-            # otherwise a supplier without room would be sent the same every minute
-            self._until = self._means.clock.seconds() + self._rest
-            self._rest = min(2 * self._rest, REST_LONGEST)
-            return False
-        self._rest = REST_FIRST
-        self.log.info("{path} is coded for {m} suppliers now", path=item.path, m=layout.m)
-        return True
+        else:
+            self.log.failure("{path} is not coded for {m} suppliers", Failure(error), path=item.path, m=layout.m)
+        if isinstance(error, Full):
+            for link in self._means.customer.connected().values():
+                link.renew_short()
+        return False
 
     async def _recode(self, old: Version, packed: bytes, item: Item, layout: Layout) -> None:
         means, catalog = self._means, self._means.catalog
@@ -200,13 +221,17 @@ class Recoding:
         await catalog.add_version(item, name, old.kind, layout.k, layout.m, pieces, created=old.created)
         label = f"{means.key_id(item.alias)}:{item.path_id}/{old.name}"
         resealing = Resealing(opened, name, layout, means.signet, label)
+        drop = partial(catalog.drop_version, name)
+        manifest = await outcome(self._pump(resealing, opened, sources, receivers, name, label, item))
+        if isinstance(manifest, Exception):
+            # after a defect too: with each try there would be one more of them
+            await catalog.afterwards.surely("remove what was not coded anew", drop)
+            raise manifest
         try:
-            manifest = await self._pump(resealing, opened, sources, receivers, name, label, item.path)
-            await self._no_downloads(item)
             size = layout.piece_bytes(opened.manifest.length)
             await catalog.note_stored(name, old.size, manifest, size, list(receivers), replaces=old.id)
         except BitDustError:
-            await catalog.afterwards.surely("remove what was not coded anew", partial(catalog.drop_version, name))
+            await catalog.afterwards.surely("remove what was not coded anew", drop)
             raise
 
     async def _no_downloads(self, item: Item) -> None:
@@ -225,13 +250,15 @@ class Recoding:
         receivers: dict[int, Holder],
         version: bytes,
         label: str,
-        path: str,
+        item: Item,
     ) -> bytes:
-        """Read, open, seal and send; the manifest, when every receiver has stored its piece."""
+        """
+        Read, open, seal and send; the manifest, when every receiver has stored its piece and nobody reads the old ones.
+        """
         means, old, new = self._means, opened.manifest, resealing.layout
         step = batch_segments(old.layout)
-        gathering = Gathering(means, old, sources, label, path, checked=True, ahead=2 * step * old.layout.block)
-        senders = Senders(means.motion, means.clock, version, receivers, new.m, label, path)
+        gathering = Gathering(means, old, sources, label, item.path, checked=True, ahead=2 * step * old.layout.block)
+        senders = Senders(means.motion, means.clock, version, receivers, new.m, label, item.path)
         senders.total = new.piece_bytes(old.length)
         reason = "coding for another number of suppliers was broken off"
         try:
@@ -249,12 +276,13 @@ class Recoding:
             await senders.commit(manifest)
             self._check(senders, new)
             reason = ""
-            return manifest
         finally:
             senders.close(reason)
             await gathering.close()
             for blame in gathering.blames:
                 await note_blame(means, blame)
+        await self._no_downloads(item)
+        return manifest
 
     def _check(self, senders: Senders, layout: Layout) -> None:
         if len(senders.alive) < layout.m:

@@ -11,11 +11,12 @@ import secrets
 from functools import partial
 
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from bitdust_node.errors import BitDustError, Corrupt, Unavailable
 from bitdust_node.pieces.layout import SCHEMES, Layout
 from bitdust_node.pieces.seal import VERSION_BYTES
-from bitdust_node.waiting import sleep
+from bitdust_node.waiting import outcome, sleep
 from services.catalog.packs import Stored
 from services.catalog.schema import Piece, Place, Version
 from services.transfer.means import Means
@@ -52,6 +53,7 @@ class Repacking:
         layout = Layout(*SCHEMES[suppliers])
         wasteful = await means.catalog.packs.wasteful(layout.m)
         self._rests.keep({pack.id for pack in wasteful})
+        self._rests.begin(means.clock.seconds())
         for pack in wasteful:
             if await means.catalog.packs.drop(pack.id):
                 continue
@@ -59,14 +61,17 @@ class Repacking:
                 return
             if not self._rests.is_over(pack.id, means.clock.seconds()):
                 continue
-            try:
-                await self._renew(pack, layout)
-            except BitDustError as error:
+            error = await outcome(self._renew(pack, layout))
+            if error is None:
+                # it is not there any more
+                continue
+            # it alone: one that a writer of a share has made unreadable, or that a defect strikes at, must not hold up
+            # the others
+            self._rests.failed(pack.id, means.clock.seconds())
+            if isinstance(error, BitDustError):
                 self.log.info("pack {id} is not written anew: {error}", id=pack.id.hex(), error=error)
-            finally:
-                # it alone: one that a writer of a share has made unreadable, or that a defect strikes at, must not hold
-                # up the others; one that was written anew is not there any more
-                self._rests.failed(pack.id, means.clock.seconds())
+            else:
+                self.log.failure("pack {id} is not written anew", Failure(error), id=pack.id.hex())
 
     async def _renew(self, old: Version, layout: Layout) -> None:
         means, packs = self._means, self._means.catalog.packs
@@ -79,7 +84,8 @@ class Repacking:
         name = secrets.token_bytes(VERSION_BYTES)
         pieces = [Piece(name, at, to.node_id, to.idurl, 0, "sent") for at, to in receivers.items()]
         await packs.begin_again(old, name, layout.k, layout.m, pieces)
-        try:
+
+        async def store() -> None:
             signing = Signing(means.signet, f"pack:{name.hex()}", int(means.clock.seconds()))
             sealing = SealPass(lambda: PackSource(kept), name, layout, signing)
             manifest, numbers, errors = await send_sealed(means, sealing, receivers, "a pack")
@@ -89,9 +95,12 @@ class Repacking:
             await self._no_readers(old)
             stored = Stored(len(kept), manifest, layout.piece_bytes(len(kept)), numbers)
             await packs.replace(old.id, name, stored, moved)
-        except BitDustError:
+
+        failure = await outcome(store())
+        if failure is not None:
+            # after a defect too: with each try there would be one more of them
             await means.catalog.afterwards.surely("forget a pack", partial(packs.forget, name, []))
-            raise
+            raise failure
         self.log.info("pack {id} is written anew: {number} files", id=old.id.hex(), number=len(moved))
 
     async def _no_readers(self, pack: Version) -> None:

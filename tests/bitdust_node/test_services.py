@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from twisted.internet.defer import Deferred
+from twisted.logger import globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from automats.registry import Automats
 from bitdust_node.assembly import Assembly
-from bitdust_node.errors import Conflict, Failed, Invalid, NotFound, TimedOut
+from bitdust_node.errors import Conflict, Failed, Full, Invalid, NotFound, TimedOut
 from bitdust_node.events import Events
 from bitdust_node.service import Service
 from bitdust_node.services import RETRY, Services
@@ -251,6 +252,39 @@ class ServicesTests(SynchronousTestCase):
         self.services.switch("network", False)
         self.clock.pump()
         self.assertEqual(self.states("customer", "network"), ["ON", "OFF"])
+
+    def test_why_it_fails_is_said_once(self) -> None:
+        said: list[str] = []
+
+        def listen(event: Any) -> None:
+            if "could not" in event.get("log_format", ""):
+                said.append(f"{event['name']} {event['what']}")
+
+        globalLogPublisher.addObserver(listen)
+        self.addCleanup(globalLogPublisher.removeObserver, listen)
+        self.make(service("network"), begin=False)
+        network = self.one("network")
+        network.fail = Full("no room left on the disk")
+        self.started = Deferred.fromCoroutine(self.services.start_all())
+        self.clock.advance(RETRY)
+        self.clock.advance(RETRY)
+        self.assertEqual(said, ["service_network start"])
+        # again when it changes
+        network.fail = OSError("it is broken")
+        self.clock.advance(RETRY)
+        self.clock.advance(RETRY)
+        self.assertEqual(len(said), 2)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
+        # and when it has been on since
+        network.fail = None
+        self.clock.advance(RETRY)
+        self.assertEqual(self.services.state("network"), "ON")
+        network.fail = OSError("it is broken")
+        restarting = Deferred.fromCoroutine(self.services.restart("network", 10))
+        self.clock.advance(1)
+        self.assertEqual(self.successResultOf(restarting), ("stopped", "failed"))
+        self.assertEqual(len(said), 3)
+        self.assertEqual(len(self.flushLoggedErrors(OSError)), 1)
 
     def test_a_soft_one_that_fails_holds_nobody_up(self) -> None:
         self.make(service("customer", soft=("network",)), service("network"), begin=False)

@@ -17,6 +17,7 @@ from bitdust_node.config.config import Config
 from bitdust_node.errors import Full, Invalid, Unavailable
 from bitdust_node.network import Network
 from bitdust_node.router.admission import Admission
+from bitdust_node.router.bandwidth import Pace
 from bitdust_node.router.entrance import STRANGERS, Strangers
 from bitdust_node.router.session import LIMITS, Limits
 from bitdust_node.threads import InlineWorkers
@@ -130,6 +131,29 @@ class Tcp(TransportSuite, TestCase):
                 await sleep(CLOCK, 0)
             self.assertIn("enough", str(there.session._reason))
         while a.transport._leaving._pipes:
+            await sleep(CLOCK, 0)
+
+    async def test_what_comes_after_the_end_counts(self) -> None:
+        """Good-bye is waited for, but what is sent meanwhile is received no faster than anything else."""
+        a, b = await self.ends(2)
+        _, there = await self.join(a, b)
+        pipe, pace = there.session._pipe, Pace(1000, CLOCK)
+        there.session._incoming._pace = pace
+        sender = a.transport.sessions()[0]._pipe
+        # it does not hear that this is the end
+        sender.pause_reading()
+        there.session.close("enough")
+        for _ in range(10):
+            sender.write(bytes(100_000))
+        while pace.rest() < 50:
+            await sleep(CLOCK, 0)
+        self.assertFalse(pipe._line._reading)
+        # not before there is room for it again
+        pace.rate = 0
+        there.session._incoming._drop_on()
+        self.assertTrue(pipe._line._reading)
+        sender.abort()
+        while there.session.state != "CLOSED":
             await sleep(CLOCK, 0)
 
     async def test_only_tls_1_3(self) -> None:

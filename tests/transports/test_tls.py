@@ -7,6 +7,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 from OpenSSL import SSL
@@ -19,6 +20,7 @@ from twisted.trial.unittest import TestCase
 from bitdust_node.network import Network
 from bitdust_node.waiting import sleep
 from tests.transports.suite import CLOCK, other_device
+from transports.door import open_door
 from transports.line import BUFFER, SLICE, SLICES
 from transports.tls import RECORD, ROOM, Room, TlsProtocol, context_of
 
@@ -144,6 +146,21 @@ class Tls(TestCase):
         for _ in range(slices):
             client.encrypt(bytes(SLICE))
         return client, server
+
+    async def test_without_the_private_names_of_pyopenssl(self) -> None:
+        """A release that has others: all works, by what is public."""
+        self.assertTrue(self.room.fast)
+        for odd in (SimpleNamespace(), SimpleNamespace(_util=SimpleNamespace(ffi=SimpleNamespace(), lib=None))):
+            self.assertIsNone(open_door(odd))
+        self.room.use(None)
+        client, server = await self.pair()
+        data = Random(1).randbytes(3 * ROOM + 1)
+        for side, other in ((client, server), (server, client)):
+            side.more = [data[at : at + SLICE] for at in range(0, len(data), SLICE)]
+            side.pump()
+            self.assertEqual(await other.hears(len(data)), data)
+        client.shut()
+        await server.gone
 
     # --- the other side does not read ---
 

@@ -165,7 +165,7 @@ class Connection(TypedDict):
 
 
 class Stream(TypedDict):
-    """Bytes are -1 when they are not known; `type` is in or out."""
+    """Bytes are -1 when they are not known; `type` says where the data go: in, out, or empty before the first."""
 
     proto: str
     stream_id: str | int

@@ -228,7 +228,10 @@ class PostSent(TypedDict):
 
 
 class Share(TypedDict):
-    """A folder shared by a key. `state` is null while it is not opened."""
+    """
+    A folder shared by a key. `state` is null while it is not opened; `error` says why one that was open could not be
+    taken up when the node began.
+    """
 
     key_id: str
     alias: str
@@ -242,6 +245,7 @@ class Share(TypedDict):
     index: NotRequired[int | None]
     id: NotRequired[str | None]
     name: NotRequired[str | None]
+    error: NotRequired[str]
 
 
 class ShareWithMembers(Share):

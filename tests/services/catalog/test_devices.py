@@ -12,7 +12,6 @@ from bitdust_node.errors import Unavailable
 from bitdust_node.identity.recovered import Recovered
 from services.backup_db import BackupDb
 from services.backups import Backups
-from services.catalog.objects import Name
 from services.catalog.vault import GAP_TIME, Vault
 from services.customer import Customer
 from services.data_motion import Holder
@@ -86,19 +85,19 @@ class DevicesTest(DevicesCase):
         Two batches are told; the first that the laptop asks for does not come before what is answered was called.
         """
         self.wait(75)
-        fetch, away = laptop._fetch, list[Name]()
+        fetch, away = laptop._parcels.fetch, list[bytes]()
 
-        async def fetch_others(name: Name, holder: Holder) -> Any:
-            away[:] = away or [name]
-            if name in away:
+        async def fetch_others(holder: Holder, version: bytes) -> Any:
+            away[:] = away or [version]
+            if version in away:
                 raise Unavailable("it does not answer at the moment")
-            return await fetch(name, holder)
+            return await fetch(holder, version)
 
-        self.patch(laptop, "_fetch", fetch_others)
+        self.patch(laptop._parcels, "fetch", fetch_others)
         for name in ("one", "two"):
             self.run_now(self.customer.get(BackupDb).file_create(name))
             self.until(lambda: self.run_now(self.customer.catalog.journal.pending()) is None)
-        return lambda: self.patch(laptop, "_fetch", fetch)
+        return lambda: self.patch(laptop._parcels, "fetch", fetch)
 
     def test_what_somebody_has_and_can_not_give_now_is_waited_for(self) -> None:
         give = self.lose_sight_of_one(self.laptop.get(Vault))

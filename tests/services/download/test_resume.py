@@ -100,6 +100,9 @@ class ResumeTest(GridCase):
         self.assertGreater(download["bytes_per_second"], 500_000)
         left = (SIZE - download["bytes_processed"]) / download["bytes_per_second"]
         self.assertApproximates(download["seconds_left"], left, 0.1)
+        # we have opened them, and the data come in
+        streams = self.run_now(self.gateway().streams_list())
+        self.assertEqual([one["type"] for one in streams], ["in", "in"])
         peers = self.run_now(motion.transfers_list())
         self.assertEqual(len(peers), 2)
         for peer in peers:

@@ -5,9 +5,12 @@ Groups: everybody gets each post once, in the order of its author, whoever goes 
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from typing import Any
 
-from bitdust_node.errors import BitDustError
+from bitdust_node.errors import BitDustError, TimedOut, Unavailable
+from bitdust_node.router.router import Router
+from bitdust_node.wire.members import CIRCLE_END, ROSTER_PUT
 from services.grouping.groups import Groups
 from services.joint_postman import JointPostman
 from services.messaging.history import History
@@ -17,6 +20,37 @@ from tests.services.grouping.circle import GroupsCase
 
 
 class Groups3(GroupsCase):
+    def test_nothing_is_left_of_one_that_could_not_be_made(self) -> None:
+        request, cut = Router.request, {ROSTER_PUT.name, CIRCLE_END.name}
+
+        async def lose_answers(router: Router, peer: Any, command: Any, *arguments: Any, **options: Any) -> Any:
+            if command.name == CIRCLE_END.name in cut:
+                raise Unavailable("it is away")
+            answer = await request(router, peer, command, *arguments, **options)
+            if command.name in cut:
+                raise TimedOut("no answer")
+            return answer
+
+        self.patch(Router, "request", lose_answers)
+        with self.assertRaisesRegex(Unavailable, "failed to deliver"):
+            self.call(self.owner, "group_create", label="friends")
+        self.assertEqual(self.call(self.owner, "groups_list"), [])
+        self.assertEqual(self.rosters(), [1, 1])
+        # the suppliers hear of it, also after a restart
+        self.clock.advance(70)
+        self.die(self.owner)
+        cut.clear()
+        self.again(self.owner)
+        self.until(lambda: self.rosters() == [0, 0])
+
+    def rosters(self) -> list[int]:
+        query = "SELECT count(*) FROM rosters"
+        databases = [sqlite3.connect(one.folder.base / "rosters.db") for one in self.suppliers]
+        counts = [int(database.execute(query).fetchone()[0]) for database in databases]
+        for database in databases:
+            database.close()
+        return counts
+
     def test_everybody_gets_each_post_once_the_sender_too(self) -> None:
         key_id, _circle = self.group(*self.people[1:])
         for number in range(5):

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from bitdust_node.errors import Full
 from services.messaging.courier import LETTERS_LIMIT
 from services.messaging.entries import DATA_LIMIT
 from services.messaging.outbox import Outbox
-from tests.services.messaging.town import TownCase
+from services.messaging.schema import MessagesDb
+from tests.services.messaging.town import Citizen, TownCase
 
 
 class Meetings(TownCase):
@@ -136,6 +138,48 @@ class Absences(TownCase):
         self.back(self.carol)
         self.until(lambda: ("stored", "delivered") in self.states(self.carol), seconds=15)
         self.until(lambda: self.queued() == 0 and self.carol.get(Outbox).waiting == 0, seconds=15)
+
+    def no_receipts(self, citizen: Citizen) -> None:
+        """None gets into his outbox as long as this process lives, as if his disk had no room for more."""
+
+        async def full(*_: Any) -> None:
+            raise Full("no room left on the disk")
+
+        citizen.get(Outbox).confirm = full  # type: ignore[method-assign]
+
+    def test_receipts_of_mail_that_were_not_written_are_written_after_a_restart(self) -> None:
+        self.away(self.bob)
+        self.send(self.carol, self.bob, "hello")
+        self.away(self.carol)
+        self.back(self.bob)
+        self.no_receipts(self.bob)
+        self.until(lambda: self.bob.texts == ["hello"] and self.queued() == 0, seconds=15)
+        self.clock.advance(1)
+        self.away(self.bob)
+        self.back(self.bob)
+        self.until(lambda: self.queued() > 0, seconds=30)
+        self.assertEqual(self.due(self.bob), 0)
+        self.away(self.bob)
+        self.back(self.carol)
+        self.until(lambda: ("stored", "delivered") in self.states(self.carol), seconds=15)
+
+    def test_that_a_message_was_read_is_told_after_a_restart(self) -> None:
+        self.no_receipts(self.bob)
+        self.call(self.bob, "message_receive", consumer_callback_id="chat", polling_timeout=1)
+        self.begin(self.alice, "message_send", recipient_id=self.bob.id, data={"text": "hello"})
+        self.clock.advance(1)
+        self.assertEqual(self.call(self.bob, "message_receive", consumer_callback_id="chat")["status"], "OK")
+        self.clock.advance(1)
+        self.assertEqual(self.states(self.alice)[-1][1], "delivered")
+        self.assertEqual(self.due(self.bob), 1)
+        self.away(self.bob)
+        self.back(self.bob)
+        self.until(lambda: ("delivered", "read") in self.states(self.alice), seconds=15)
+        self.assertEqual(self.due(self.bob), 0)
+
+    def due(self, citizen: Citizen) -> int:
+        count = "SELECT count(*) FROM receipts_due"
+        return int(self.run_now(citizen.get(MessagesDb).read(lambda c: c.execute(count).fetchone()[0])))
 
     def test_large_mail(self) -> None:
         self.away(self.bob)

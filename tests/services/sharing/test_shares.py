@@ -5,11 +5,13 @@ Shares: several people write and read, by their roles, with the suppliers of one
 from __future__ import annotations
 
 from bitdust_node.api.registry import ApiError
-from bitdust_node.errors import BitDustError, Full, Invalid, NotFound, Refused, Unavailable
+from bitdust_node.errors import BitDustError, Conflict, Corrupt, Full, Invalid, NotFound, Refused, Unavailable
 from services.backup_db import BackupDb
 from services.sharing.place import SharePlace
-from services.sharing.shares import Shares
+from services.sharing.share import Share
+from services.sharing.shares import AGAIN, Shares
 from tests.services.sharing.people import SharingCase
+from tests.services.test_defects import DefectError
 
 
 class ShareTest(SharingCase):
@@ -27,6 +29,51 @@ class ShareTest(SharingCase):
         self.assertEqual((shown["state"], shown["ecc_map"], len(shown["suppliers"])), ("CONNECTED", "ecc/4x4", 4))
         self.assertEqual({one["role"] for one in shown["members"]}, {"admin", "writer"})
         self.assertEqual(len(anna.events("share-connected")), 1)
+
+    def test_one_that_can_not_be_taken_up_says_why_and_holds_up_no_other(self) -> None:
+        anna = self.owner
+        odd, good = self.create(), self.create()
+        tries: list[BaseException] = []
+        reason: list[BaseException] = []
+        start = Share.start
+
+        async def fail(share: Share) -> None:
+            if reason and share.circle.alias == odd.split("$")[0]:
+                tries.append(reason[0])
+                raise reason[0]
+            await start(share)
+
+        self.patch(Share, "start", fail)
+        for error, again in (
+            (Full("no room left"), True),
+            (OSError("it is not there"), True),
+            (Corrupt("it is damaged"), False),
+            (Conflict("a newer program"), False),
+            (DefectError("what nobody expects"), False),
+        ):
+            with self.subTest(type(error).__name__):
+                reason[:], tries[:] = [error], []
+                self.die(anna)
+                self.again(anna)
+                shown = {one["key_id"]: one for one in self.run_now(anna.shared.shares_list())}
+                self.assertEqual((shown[odd]["state"], shown[odd]["error"]), (None, str(error)))
+                self.assertIsNotNone(shown[good]["state"])
+                self.assertNotIn("error", shown[good])
+                self.clock.advance(2 * AGAIN + 1)
+                self.assertEqual(len(tries), 3 if again else 1)
+        self.assertEqual(len(self.flushLoggedErrors(DefectError)), 1)
+        reason.clear()
+        self.run_now(anna.shared.share_open(odd))
+        shown = self.run_now(anna.shared.share_info(odd))
+        self.assertEqual((shown["state"], shown.get("error")), ("CONNECTED", None))
+        # one can be rid of it without opening it
+        reason[:] = [Corrupt("it is damaged")]
+        self.die(anna)
+        self.again(anna)
+        shown = self.run_now(anna.shared.share_close(odd)).result
+        self.assertEqual((shown["active"], shown["error"]), (False, "it is damaged"))
+        self.run_now(anna.shared.share_delete(odd))
+        self.assertEqual([one["key_id"] for one in self.run_now(anna.shared.shares_list())], [good])
 
     def test_two_write_at_the_same_time(self) -> None:
         anna, ben, _ = self.people

@@ -35,11 +35,31 @@ class RestsTest(SynchronousTestCase):
         one = Rests()
         for number in range(5):
             one.failed(bytes([number]), 0.0)
-        self.assertEqual([number for number in range(5) if bytes([number]) in one], [2, 3, 4])
-        one.keep({bytes([3])})
-        self.assertEqual([number for number in range(5) if bytes([number]) in one], [3])
+        self.assertEqual([number for number in range(5) if bytes([number]) in one], [0, 1, 2])
+        one.keep({bytes([2])})
+        self.assertEqual([number for number in range(5) if bytes([number]) in one], [2])
         one.clear()
-        self.assertTrue(one.is_over(bytes([3]), 0.0))
+        self.assertTrue(one.is_over(bytes([2]), 0.0))
+
+    def test_those_beyond_share_rests_that_grow(self) -> None:
+        self.patch(rests, "KEPT", 3)
+        one, tries, names = Rests(), 0, [number.to_bytes(4) for number in range(10)]
+        for now in range(0, 7200, 60):
+            one.begin(now)
+            due = [name for name in names if one.is_over(name, now)]
+            # none of those that share a rest is left out
+            self.assertIn(len({name in due for name in names[3:]}), (1,))
+            for name in due:
+                one.failed(name, now)
+            one.keep(names)
+            tries += len(due)
+        self.assertLess(tries, 10 * 10)
+        self.assertEqual((len(one._until), len(one._shared)), (3, 1))
+        # where there is room again it goes on with a rest of its own
+        one.keep(names[:2])
+        one.begin(14400)
+        one.failed(names[9], 14400)
+        self.assertGreater(one._until[names[9]][1], REST_FIRST)
 
 
 class EndangeredTest(GridCase):

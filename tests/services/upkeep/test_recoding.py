@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from services.backup_db import BackupDb
 from services.catalog.schema import Version
 from services.catalog.vault import Vault
@@ -164,10 +166,10 @@ class RecodingTest(RecodingCase):
         catalog, recoding = self.customer.catalog, self.customer.get(Recoding)
 
         async def die(*_: Any, **__: Any) -> None:
-            raise OSError("killed")
+            await Deferred()
 
         catalog.note_stored = die  # type: ignore[method-assign]
-        with self.assertRaises(OSError):
+        with self.assertRaises(AssertionError):
             self.run_now(recoding.run())
         self.assertIn("uploading", {version.state for version in self.versions()})
         self.restart()
@@ -211,6 +213,25 @@ class RoomTest(RecodingCase):
 
     needed = "8 MB"
     spare = 0
+
+    def test_a_lease_shrinks_when_all_versions_follow(self) -> None:
+        self.set_number(2)
+        self.followed(2)
+        links = self.customer.get(Customer).links
+        self.assertEqual([link.hired.granted for link in links.values()], [8 << 20] * 2)
+        # more than the smaller lease will be
+        (self.tmp / "y").write_bytes(os.urandom(3_000_000))
+        self.files["y"] = (self.tmp / "y").read_bytes()
+        self.upload(self.tmp / "y", "y")
+        self.customer.config.set(NUMBER, "4")
+        # whatever it is renewed for meanwhile, also more than once
+        for link in list(links.values()):
+            link.renew()
+        self.clock.advance(3)
+        self.assertEqual([links[at].hired.granted for at in (0, 1)], [8 << 20] * 2)
+        self.until(lambda: len(self.customer.get(Customer).connected()) == 4)
+        self.followed(4)
+        self.until(lambda: {link.hired.granted for link in links.values()} == {4 << 20}, 700, 1)
 
     def test_a_supplier_that_had_no_room_is_asked_again(self) -> None:
         for member in self.suppliers:
