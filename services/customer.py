@@ -75,7 +75,16 @@ class Customer(Service):
         self._table = SupplierTable(state_db)
         #: Own shares, whose pieces are with the same suppliers.
         self.shares = OwnShares(ring, me)
-        self._partings = Partings(state_db, self._catalogs, self.shares.patience, self._tell, router, resolver, clock)
+        self._partings = Partings(
+            state_db,
+            self._catalogs,
+            lambda: self.wanted.suppliers,
+            self.shares.patience,
+            self._tell,
+            router,
+            resolver,
+            clock,
+        )
         self._tasks = Tasks("customer")
         # one change at a time, to its end: else two searches hire the same node, or for the same position
         self._turn = DeferredLock()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -357,6 +358,29 @@ class UploadAccidents(UploadCase):
         self.run_now(lost.node.start())
         self.until(lambda: stored_files(lost) == 1)
         self.until(lambda: self.info("x")["versions"][0]["delivered"] == "100%")
+
+    def test_supplier_that_came_back_from_an_old_copy_of_its_disk(self) -> None:
+        self.run_now(self.begin(self.make_file(300_000), "x"))
+        old = self.suppliers[2]
+        old.node.die()
+        self.run_now(old.stop())
+        shutil.copytree(old.base, self.tmp / "copy")
+        old.make()
+        self.run_now(old.start())
+        self.run_now(old.node.start())
+        self.until(lambda: len(self.customer.get(Customer).connected()) == 4)
+        self.run_now(self.customer.get(BackupDb).file_delete("x"))
+        self.until(lambda: stored_files(old) == 0)
+        self.until(lambda: not self.run_now(self.customer.catalog.errands.tombstones()))
+        old.node.die()
+        self.run_now(old.stop())
+        shutil.rmtree(old.base)
+        shutil.copytree(self.tmp / "copy", old.base)
+        old.make()
+        self.run_now(old.start())
+        self.assertEqual(stored_files(old), 1)
+        self.run_now(old.node.start())
+        self.until(lambda: stored_files(old) == 0)
 
 
 class NoRoom(UploadCase):
