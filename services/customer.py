@@ -76,14 +76,7 @@ class Customer(Service):
         #: Own shares, whose pieces are with the same suppliers.
         self.shares = OwnShares(ring, me)
         self._partings = Partings(
-            state_db,
-            self._catalogs,
-            lambda: self.wanted.suppliers,
-            self.shares.patience,
-            self._tell,
-            router,
-            resolver,
-            clock,
+            state_db, self._catalogs, lambda: self.wanted, self.shares.patience, self._tell, router, resolver, clock
         )
         self._tasks = Tasks("customer")
         # one change at a time, to its end: else two searches hire the same node, or for the same position
@@ -319,9 +312,7 @@ class Customer(Service):
         """
         Ask all suppliers whether they are there, to refresh their contact state.
         """
-        for link in self.links.values():
-            link.connect()
-            link.renew()
+        self._renew_all()
         return Answer(message=f"requests sent to {len(self.links)} suppliers")
 
     @method("GET", "/space/consumed/v1", "GET /sp/c")

@@ -21,6 +21,7 @@ from bitdust_node.tasks import Tasks
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.storage import LEASE_CANCEL
 from services.catalog.catalog import Catalog
+from services.hiring.link import Wanted
 
 MIGRATIONS = (
     """
@@ -58,7 +59,7 @@ class Partings:
     Remembers the dismissed. A lease is cancelled, and with it all that is kept, only when no catalog counts on any of
     it.
 
-    catalogs: the own one, and those of own shares. pieces: how many those versions have that are not coded anew.
+    catalogs: the own one, and those of own shares. wanted: versions of as many pieces are not coded anew.
     patience: seconds for which a lease is not cancelled at least. left: called when more of what
     somebody keeps has to be made anew.
     """
@@ -69,7 +70,7 @@ class Partings:
         self,
         state_db: StateDb,
         catalogs: Callable[[], Iterable[Catalog]],
-        pieces: Callable[[], int],
+        wanted: Callable[[], Wanted],
         patience: Callable[[], float],
         left: Callable[[], object],
         router: Router,
@@ -77,7 +78,7 @@ class Partings:
         clock: Clock,
     ) -> None:
         self._db, self._catalogs, self._patience, self._left = state_db, catalogs, patience, left
-        self._pieces = pieces
+        self._wanted = wanted
         # for which number of pieces it was looked last what somebody keeps who was not replaced, and when
         self._looked: dict[NodeId, tuple[int, float]] = {}
         self._router, self._resolver, self._clock = router, resolver, clock
@@ -160,7 +161,7 @@ class Partings:
         When as many are wanted again as before, with others in its place, its pieces are made anew as if it had been
         replaced: nothing else will ever move them.
         """
-        pieces, now = self._pieces(), self._clock.seconds()
+        pieces, now = self._wanted().suppliers, self._clock.seconds()
         before, at = self._looked.get(node_id, (0, 0.0))
         # who keeps a million pieces of versions that are being coded anew is not asked each minute
         if pieces == before and now - at < LATE:
