@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from services.backup_db import BackupDb
 from services.backups import Backups
 from services.catalog.deleting import AGAIN_FIRST
 from services.customer import Customer
+from services.data_motion import DataMotion, Holder
 from services.models.files import VersionModel
 from services.rebuilding import Rebuilding
 from services.supplying.deposits import Deposit
@@ -287,6 +289,30 @@ class UploadAccidents(UploadCase):
         self.run_now(self.customer.get(BackupDb).file_delete("x"))
         self.clock.advance(100)
         self.assertEqual(stored_files(away), 1)
+        self.run_now(away.node.start())
+        self.run_now(away.services[0].ping(self.customer.node.node_id))
+        self.until(lambda: stored_files(away) == 0, seconds=5)
+
+    def test_a_dismissed_supplier_that_is_away_is_not_dialled_for_each_deletion(self) -> None:
+        names = [f"x{number}" for number in range(8)]
+        for name in names:
+            self.run_now(self.begin(self.make_file(200_000), name))
+        away = self.member_of(self.customer.get(Customer).links[3].node_id)
+        self.customer.config.set("services/customer/suppliers-number", "2")
+        self.until(lambda: len(self.customer.get(Customer).links) == 2)
+        away.node.die()
+        motion, tried = self.customer.get(DataMotion), list[str]()
+        delete = motion.delete
+
+        async def counted(holder: Holder, versions: Sequence[bytes]) -> None:
+            tried.append(holder.node_id)
+            await delete(holder, versions)
+
+        self.patch(motion, "delete", counted)
+        for name in names:
+            self.run_now(self.customer.get(BackupDb).file_delete(name))
+            self.clock.advance(2)
+        self.assertEqual(tried.count(away.node.node_id), 1)
         self.run_now(away.node.start())
         self.run_now(away.services[0].ping(self.customer.node.node_id))
         self.until(lambda: stored_files(away) == 0, seconds=5)
