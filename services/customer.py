@@ -75,7 +75,9 @@ class Customer(Service):
         self._table = SupplierTable(state_db)
         #: Own shares, whose pieces are with the same suppliers.
         self.shares = OwnShares(ring, me)
-        self._partings = Partings(state_db, self._catalogs, self.shares.patience, self._tell, router, resolver, clock)
+        self._partings = Partings(
+            state_db, self._catalogs, lambda: self.wanted, self.shares.patience, self._tell, router, resolver, clock
+        )
         self._tasks = Tasks("customer")
         # one change at a time, to its end: else two searches hire the same node, or for the same position
         self._turn = DeferredLock()
@@ -312,9 +314,7 @@ class Customer(Service):
         """
         Ask all suppliers whether they are there, to refresh their contact state.
         """
-        for link in self.links.values():
-            link.connect()
-            link.renew()
+        self._renew_all()
         return Answer(message=f"requests sent to {len(self.links)} suppliers")
 
     @method("GET", "/space/consumed/v1", "GET /sp/c")

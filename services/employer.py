@@ -257,11 +257,12 @@ class Employer(Service):
         return Answer(message=f"supplier {old} will be replaced by {new}")
 
     def _which(self, position: int | None, supplier_id: str | None) -> SupplierLink:
-        for link in self._customer.links.values():
+        """Whom both mean, if both are given."""
+        for link in self._customer.links.values() if position is not None or supplier_id else ():
             hired = link.hired
-            if position is not None and hired.position == position:
-                return link
-            if position is None and supplier_id and supplier_id in (hired.idurl, link.global_id, hired.node_id):
+            if (position is None or hired.position == position) and (
+                not supplier_id or supplier_id in (hired.idurl, link.global_id, hired.node_id)
+            ):
                 return link
         raise NotFound("supplier was not found")
 

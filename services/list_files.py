@@ -37,8 +37,9 @@ HEAR, HEAR_PART = 60.0, 0.01
 class ListFiles(Service):
     """
     Asks each supplier once for its list when it is connected. A piece that it should have and has not is marked, so
-    that it is made anew; what it has and the catalog does not know is left alone: nobody may delete for lack of
-    knowledge. Once a minute one of them is asked whether another device of this identity has told anything.
+    that it is made anew; what it has and was deleted is deleted once more; what it has and the catalog does not know is
+    left alone: nobody may delete for lack of knowledge. Once a minute one of them is asked whether another device of
+    this identity has told anything.
     """
 
     log = Logger()
@@ -160,7 +161,7 @@ class ListFiles(Service):
         lost, cursor = set(page), after[0] + after[1].to_bytes(2, "big") if after[0] else b""
         behind = False
         while not behind:
-            listed = await self._motion.listing(holder, cursor)
+            listed, unknown = await self._motion.listing(holder, cursor), list[bytes]()
             for piece in listed:
                 place = (piece.version, piece.index)
                 if end is not None and place > end:
@@ -171,9 +172,11 @@ class ListFiles(Service):
                 elif self._vault.name_of(piece.version) is not None:
                     found.there.add(piece.version)
                 else:
-                    found.unknown += 1
-                if found.unknown > UNKNOWN_LIMIT:
-                    raise Invalid(f"it lists more than {UNKNOWN_LIMIT} pieces that nobody has sent")
+                    unknown.append(piece.version)
+            found.unknown += len(unknown)
+            if found.unknown > UNKNOWN_LIMIT:
+                raise Invalid(f"it lists more than {UNKNOWN_LIMIT} pieces that nobody has sent")
+            await self._catalog.errands.delete_again(holder.node_id, holder.idurl, unknown)
             if not listed or listed[-1].cursor <= cursor:
                 break
             cursor = listed[-1].cursor

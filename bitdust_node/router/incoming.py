@@ -43,6 +43,8 @@ class Incoming:
         self._serving = self._over = False
         # while the pipe is paused
         self._rest: DelayedCall | None = None
+        # for how long the limit has held it so far, and since when it does now
+        self._limited, self._limited_since = 0.0, -1.0
         # what to do when the pipe is gone and all that it has brought was dealt with
         self._lost: Callable[[], None] | None = None
 
@@ -55,6 +57,12 @@ class Incoming:
     def resting(self) -> bool:
         """True while the pipe is paused."""
         return self._rest is not None
+
+    @property
+    def limited(self) -> float:
+        """Seconds for which nothing was read as the node may receive no more bytes."""
+        now = self._clock.seconds()
+        return self._limited + (now - self._limited_since if self._limited_since >= 0 else 0.0)
 
     def serve(self) -> None:
         """
@@ -133,6 +141,8 @@ class Incoming:
         if not self._serving:
             return
         seconds = self._pace.rest() if self._pace is not None else 0.0
+        if bool(seconds) != (self._limited_since >= 0):
+            self._limited, self._limited_since = self.limited, self._clock.seconds() if seconds else -1.0
         if self._reader.waiting or seconds:
             if self._rest is None:
                 self._pipe.pause_reading()

@@ -160,6 +160,10 @@ class Session:
         return self._outgoing.queued
 
     @property
+    def limited(self) -> float:
+        return self._incoming.limited
+
+    @property
     def streams(self) -> Sequence[transport.Stream]:
         return list(self._streams.values())
 

@@ -35,6 +35,10 @@ class Carrier(Protocol):
     @property
     def peer_id(self) -> NodeId: ...
 
+    @property
+    def limited(self) -> float:
+        """Seconds for which the session read nothing as the node may receive no more bytes."""
+
     def write_data(self, frames: bytes, size: int) -> None:
         """Hand DATA frames to the pipe; size: bytes of the stream in them."""
 
@@ -111,6 +115,10 @@ class SessionStream:
     @property
     def peer(self) -> NodeId:
         return self._carrier.peer_id
+
+    @property
+    def limited(self) -> float:
+        return self._carrier.limited
 
     @property
     def state(self) -> str:

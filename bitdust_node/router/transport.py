@@ -35,6 +35,10 @@ class Stream(Protocol):
     def peer(self) -> NodeId:
         """Who is at the other end."""
 
+    @property
+    def limited(self) -> float:
+        """Seconds so far for which nothing was read of the peer, as this node may receive no more bytes a second."""
+
     async def write(self, *data: bytes | bytearray | memoryview) -> None:
         """
         Send data of any size, one part after the other. Waits while the window of the reader or the buffer of the

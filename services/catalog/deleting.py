@@ -97,11 +97,15 @@ class Deletions:
 
     async def _tell_all(self) -> float | None:
         """Seconds until those who could not be told are told again; None if there are none."""
-        missed = set()
+        missed, early = set(), self._clock.seconds() < self._due
         for node_id, idurl in await self._catalog.errands.buriers():
             link = self._customer.link_of(node_id)
             if link is not None and not link.connected:
                 # it will be told when it is connected
+                continue
+            if link is None and early and node_id in self._missed:
+                # not dialled anew for each deletion
+                missed.add(node_id)
                 continue
             if not await self._tell_one(Holder(NodeId(node_id), idurl)):
                 missed.add(node_id)

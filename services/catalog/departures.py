@@ -27,12 +27,12 @@ class Departures:
     def __init__(self, database: Database, change: Change) -> None:
         self._database, self._change = database, change
 
-    async def leave(self, node_id: str) -> bool:
+    async def leave(self, node_id: str, m: int = 0) -> bool:
         """
-        All that a supplier keeps counts as missing from now on, although it can still be read there. True if that is
-        anything that did not before.
+        All that a supplier keeps counts as missing from now on, although it can still be read there; m: only what it
+        keeps of versions of so many pieces. True if that is anything that did not before.
         """
-        return await self._move(node_id, "stored", "leaving")
+        return await self._move(node_id, "stored", "leaving", m)
 
     async def stay(self, node_id: str) -> None:
         """
@@ -85,11 +85,14 @@ class Departures:
         query = "SELECT 1 FROM pieces WHERE node_id = ? AND state IN ('stored', 'leaving', 'sent') LIMIT 1"
         return await self._database.read(lambda c: c.execute(query, (node_id,)).fetchone() is not None)
 
-    async def _move(self, node_id: str, old: PieceState, new: PieceState) -> bool:
+    async def _move(self, node_id: str, old: PieceState, new: PieceState, m: int = 0) -> bool:
         """A page is a transaction, so that others come in between; whoever is stopped in the midst calls again."""
-        query = "SELECT version FROM pieces WHERE node_id = ? AND state = ? ORDER BY version LIMIT ?"
+        query = (
+            "SELECT version FROM pieces WHERE node_id = ?1 AND state = ?2"
+            " AND (?3 = 0 OR (SELECT m FROM versions WHERE id = version) = ?3) ORDER BY version LIMIT ?4"
+        )
         moved = False
-        while rows := await self._database.read(lambda c: c.execute(query, (node_id, old, MOVED)).fetchall()):
+        while rows := await self._database.read(lambda c: c.execute(query, (node_id, old, m, MOVED)).fetchall()):
             versions = sorted({bytes(row[0]) for row in rows})
 
             def change(c: sqlite3.Connection, versions: list[bytes] = versions) -> None:

@@ -70,6 +70,26 @@ class Errands:
             lambda c: c.executemany("DELETE FROM tombstones WHERE node_id = ? AND version = ?", rows)
         )
 
+    async def delete_again(self, node_id: str, idurl: str, versions: Iterable[bytes]) -> None:
+        """
+        A supplier keeps these versions, some hundreds: what was deleted of them gets a tombstone. The supplier may
+        have come back from an old copy of its disk, or this node from its key, without the tombstones that it had.
+        """
+        wanted = set(versions)
+        query = "SELECT 1 FROM dropped WHERE version = ?"
+        dropped = await self._database.read(
+            lambda c: [version for version in wanted if c.execute(query, (version,)).fetchone()]
+        )
+        if not dropped:
+            return
+        rows = [(node_id, version, idurl, self._clock.seconds()) for version in dropped]
+        await self._database.run(
+            lambda c: c.executemany(
+                "INSERT OR IGNORE INTO tombstones (node_id, version, idurl, created) VALUES (?, ?, ?, ?)", rows
+            )
+        )
+        self.tell()
+
     async def add_task(
         self,
         kind: Literal["upload", "download"],

@@ -21,6 +21,7 @@ from bitdust_node.tasks import Tasks
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.storage import LEASE_CANCEL
 from services.catalog.catalog import Catalog
+from services.hiring.link import Wanted
 
 MIGRATIONS = (
     """
@@ -34,6 +35,8 @@ MIGRATIONS = (
 )
 #: Seconds between two looks.
 ROUND = 60.0
+#: Seconds between two looks for what is kept of versions that are not coded anew.
+LATE = 3600.0
 #: Seconds after which nobody is told any more: the lease has lapsed long ago.
 LONGEST = 60 * 86400.0
 
@@ -41,7 +44,8 @@ LONGEST = 60 * 86400.0
 @dataclass(frozen=True)
 class Parting:
     """
-    replaced: another supplier gets its pieces, else it is just not needed for new ones. since: unix seconds.
+    replaced: another supplier gets its pieces, else it is not needed for as many as are wanted now: versions are coded
+    anew without it. since: unix seconds.
     """
 
     node_id: NodeId
@@ -55,8 +59,9 @@ class Partings:
     Remembers the dismissed. A lease is cancelled, and with it all that is kept, only when no catalog counts on any of
     it.
 
-    catalogs: the own one, and those of own shares. patience: seconds for which a lease is not cancelled at least. left:
-    called when more of what somebody keeps has to be made anew.
+    catalogs: the own one, and those of own shares. wanted: versions of as many pieces are not coded anew.
+    patience: seconds for which a lease is not cancelled at least. left: called when more of what
+    somebody keeps has to be made anew.
     """
 
     log = Logger()
@@ -65,6 +70,7 @@ class Partings:
         self,
         state_db: StateDb,
         catalogs: Callable[[], Iterable[Catalog]],
+        wanted: Callable[[], Wanted],
         patience: Callable[[], float],
         left: Callable[[], object],
         router: Router,
@@ -72,6 +78,9 @@ class Partings:
         clock: Clock,
     ) -> None:
         self._db, self._catalogs, self._patience, self._left = state_db, catalogs, patience, left
+        self._wanted = wanted
+        # for which number of pieces it was looked last what somebody keeps who was not replaced, and when
+        self._looked: dict[NodeId, tuple[int, float]] = {}
         self._router, self._resolver, self._clock = router, resolver, clock
         self._tasks = Tasks("partings")
         # nobody is told that his lease ends while he is being hired again
@@ -134,7 +143,7 @@ class Partings:
         if parting not in await self._all():
             return  # hired again since the round began
         # an upload that was under way may have stored something there meanwhile
-        if parting.replaced and await self._leave(parting.node_id):
+        if await (self._leave(parting.node_id) if parting.replaced else self._leave_coded(parting.node_id)):
             self._left()
         if self._clock.seconds() - parting.since < self._patience():
             return
@@ -146,6 +155,20 @@ class Partings:
 
     async def _leave(self, node_id: NodeId) -> bool:
         return any([await catalog.departures.leave(node_id) for catalog in self._catalogs()])
+
+    async def _leave_coded(self, node_id: NodeId) -> bool:
+        """
+        When as many are wanted again as before, with others in its place, its pieces are made anew as if it had been
+        replaced: nothing else will ever move them.
+        """
+        pieces, now = self._wanted().suppliers, self._clock.seconds()
+        before, at = self._looked.get(node_id, (0, 0.0))
+        # who keeps a million pieces of versions that are being coded anew is not asked each minute
+        if pieces == before and now - at < LATE:
+            return False
+        left = any([await catalog.departures.leave(node_id, pieces) for catalog in self._catalogs()])
+        self._looked[node_id] = pieces, now
+        return left
 
     async def _told(self, parting: Parting) -> bool:
         try:
@@ -167,3 +190,4 @@ class Partings:
 
     async def _forget(self, node_id: NodeId) -> None:
         await self._db.run(lambda c: c.execute("DELETE FROM partings WHERE node_id = ?", (node_id,)))
+        self._looked.pop(node_id, None)

@@ -59,6 +59,8 @@ class PieceReader:
         self.moved = self._clock.seconds()
         #: Seconds since then for which this process itself was busy, so that nothing could come.
         self.excused = 0.0
+        # what the stream had waited for the own limit of bytes a second by then
+        self._limited = 0.0
         self.hedged = False
         # seconds without a byte after which it counts as stalled: before the first one, and the longest wait since
         self._patience = means.ranking.patience(holder.node_id)
@@ -110,7 +112,8 @@ class PieceReader:
         if self.began:
             least = PATIENCE_LEAST if others else PATIENCE_ALONE
             patience = min(PATIENCE_MOST, max(least, PATIENCE * self._longest))
-        return self.moved + self.excused + patience
+        held = self._stream.limited - self._limited if self._stream is not None else 0.0
+        return self.moved + self.excused + held + patience
 
     def skip(self, size: int) -> int:
         """
@@ -139,7 +142,7 @@ class PieceReader:
         self._have -= size
         self._needed = self._skipped = 0
         # whoever had no chance to send while nobody took anything is not slow
-        self.moved, self.excused = self._clock.seconds(), 0.0
+        self._note_move()
         if self._room is not None and self._have < self._ahead:
             room, self._room = self._room, None
             room.callback(None)
@@ -147,6 +150,10 @@ class PieceReader:
             # so many objects would cost more than the bytes
             parts = [b"".join(parts)]
         return parts
+
+    def _note_move(self) -> None:
+        self.moved, self.excused = self._clock.seconds(), 0.0
+        self._limited = self._stream.limited if self._stream is not None else 0.0
 
     def _pass_over(self) -> None:
         if self._skip and self._have:
@@ -181,6 +188,7 @@ class PieceReader:
         self._stream = stream = await self._means.motion.get(
             self.holder, manifest.version, self.number, manifest.k, self._first, self._checked, self._count
         )
+        self._limited = stream.limited
         stream.finish()
         stream.bytes_total = self._left
         if not self._checked:
@@ -209,7 +217,7 @@ class PieceReader:
         self._left -= len(data)
         self._chunks.append(data)
         before, self._have = self._have, self._have + len(data)
-        self.moved, self.excused = self._clock.seconds(), 0.0
+        self._note_move()
         waited = self.moved - self._asked
         if self._latency is None:
             self._latency = waited

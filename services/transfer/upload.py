@@ -130,7 +130,7 @@ class Upload(Job):
             "block_size": self._pass.layout.segment_bytes if self._pass else 0,
             "aborting": self.machine.state is State.CANCELLED,
             "terminating": False,
-            "eof_state": bool(self._pass) and self.bytes_processed >= self.total_size,
+            "eof_state": 0 <= self.total_size <= self.bytes_processed,
             "reading": working,
             "closed": not working,
             "work_blocks": self.work_blocks,
@@ -223,6 +223,7 @@ class Upload(Job):
             await means.catalog.drop_version(self._version.id)
             self._version = None
         self.bytes_processed = self.block_number = 0
+        self.total_size = -1
         suppliers = means.customer.wanted.suppliers
         k, m = SCHEMES[suppliers]
         receivers = await find_receivers(means, suppliers, patient=not self._tries)
@@ -263,6 +264,8 @@ class Upload(Job):
                 self.work_blocks = 1
                 batch, manifest = await self._coded(coming)
                 self.work_blocks = 0
+                # told from the beginning, also when suppliers let wait
+                self.total_size = max(sealing.expected, self.total_size)
                 if manifest is None:
                     coming = started(means.workers.run(sealing.next))
                     if not self.block_number and self.item.kind == "file":
@@ -272,7 +275,7 @@ class Upload(Job):
                 await senders.write(batch.pieces)
                 self.block_number += batch.segments
                 self.bytes_processed += batch.piece_bytes * sealing.layout.k
-                self.total_size = max(sealing.expected, self.bytes_processed)
+                self.total_size = max(self.total_size, self.bytes_processed)
                 if len(senders.alive) < sealing.layout.k:
                     return []
                 if manifest is not None:

@@ -201,6 +201,8 @@ class GridCase(SynchronousTestCase):
     needed = "64 MB"
     #: Seconds from one node to another.
     latency = 0.002
+    #: Whose limits of bytes a second hold, for each of the nodes.
+    limits: Config | None = None
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -208,7 +210,7 @@ class GridCase(SynchronousTestCase):
         self.tmp = Path(self.mktemp()).absolute()
         self.tmp.mkdir()
         count = self.suppliers_number + self.spare
-        nodes = self.run_now(make_nodes(Ends(self), count + 1, network=self.network))  # type: ignore[arg-type]
+        nodes = self.run_now(make_nodes(Ends(self), count + 1, network=self.network, config=self.limits))  # type: ignore[arg-type]
         self.customer = Member(
             nodes[0],
             self.tmp / "customer",

@@ -48,6 +48,21 @@ class SilentSuppliers(UploadCase):
         self.until(lambda: self.info("x")["versions"][0]["delivered"] == "100%")
         self.assertEqual(self.download("x").read_bytes(), path.read_bytes())
 
+    def test_what_is_to_come_is_told_while_all_are_silent(self) -> None:
+        size = 12_000_000
+        done = self.begin(self.make_file(size), "x")
+        (upload,) = self.customer.running.uploads.values()
+        self.network.part([self.customer.node.name], [member.node.name for member in self.suppliers])
+        for _ in range(8):
+            self.clock.advance(0.5)
+        told = upload.describe()
+        self.assertEqual((told["bytes_processed"], told["total_size"], told["progress"]), (0, size, "0.0%"))
+        self.assertFalse(told["eof_state"])
+        self.network.heal()
+        self.run_now(done)
+        told = upload.describe()
+        self.assertEqual((told["bytes_processed"], told["eof_state"]), (size, True))
+
     def test_in_the_middle_of_an_upload_it_is_dropped(self) -> None:
         path = self.make_file(12_000_000)
         done = self.begin(path, "x")

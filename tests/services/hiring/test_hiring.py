@@ -251,6 +251,14 @@ class ChangeTest(GridCase):
         self.assertEqual(self.delivered(), "100%")
         self.assertEqual(self.run_now(partings._all()), [])
 
+    def test_position_and_name_mean_one_supplier(self) -> None:
+        with self.assertRaises(NotFound):
+            self.change(position=1, supplier_id=self.old.node.me.global_id)
+        before = self.links()
+        name = self.new.node.me.global_id
+        self.change(position=2, supplier_id=self.old.node.me.global_id, new_supplier_id=name)
+        self.moved(before)
+
     def moved(self, before: dict[int, str]) -> None:
         self.until(lambda: self.links() == {**before, 2: self.new.node.node_id})
         self.assertEqual(self.delivered(), "75%")

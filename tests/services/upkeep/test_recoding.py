@@ -105,6 +105,21 @@ class RecodingTest(RecodingCase):
         self.until(lambda: self.schemes() == {7}, seconds=4000, step=1)
         self.all_come_back("in the end")
 
+    def test_fewer_and_as_many_again_before_it_has_begun(self) -> None:
+        customer = self.customer.get(Customer)
+        before = {link.node_id for link in customer.links.values()}
+        self.set_number(2)
+        others = [member for member in self.suppliers if member.node.node_id not in before]
+        self.customer.lookup.users = [member.node.me.idurl for member in others]
+        self.set_number(4)
+        after = {link.node_id for link in customer.links.values()}
+        self.assertEqual(len(before & after), 2)
+        # those in the new places get the pieces of the dismissed, although nothing is coded anew
+        self.followed(4)
+        for node_id in before - after:
+            member = self.member_of(node_id)
+            self.until(lambda of=member: not of.get(Supplier).customers_list(), seconds=200)  # type: ignore[misc]
+
     def test_fewer(self) -> None:
         self.set_number(2)
         self.all_come_back("meanwhile")

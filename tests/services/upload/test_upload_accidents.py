@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from services.backup_db import BackupDb
 from services.backups import Backups
 from services.catalog.deleting import AGAIN_FIRST
 from services.customer import Customer
+from services.data_motion import DataMotion, Holder
 from services.models.files import VersionModel
 from services.rebuilding import Rebuilding
 from services.supplying.deposits import Deposit
@@ -290,6 +293,30 @@ class UploadAccidents(UploadCase):
         self.run_now(away.services[0].ping(self.customer.node.node_id))
         self.until(lambda: stored_files(away) == 0, seconds=5)
 
+    def test_a_dismissed_supplier_that_is_away_is_not_dialled_for_each_deletion(self) -> None:
+        names = [f"x{number}" for number in range(8)]
+        for name in names:
+            self.run_now(self.begin(self.make_file(200_000), name))
+        away = self.member_of(self.customer.get(Customer).links[3].node_id)
+        self.customer.config.set("services/customer/suppliers-number", "2")
+        self.until(lambda: len(self.customer.get(Customer).links) == 2)
+        away.node.die()
+        motion, tried = self.customer.get(DataMotion), list[str]()
+        delete = motion.delete
+
+        async def counted(holder: Holder, versions: Sequence[bytes]) -> None:
+            tried.append(holder.node_id)
+            await delete(holder, versions)
+
+        self.patch(motion, "delete", counted)
+        for name in names:
+            self.run_now(self.customer.get(BackupDb).file_delete(name))
+            self.clock.advance(2)
+        self.assertEqual(tried.count(away.node.node_id), 1)
+        self.run_now(away.node.start())
+        self.run_now(away.services[0].ping(self.customer.node.node_id))
+        self.until(lambda: stored_files(away) == 0, seconds=5)
+
     def test_many_deletions_do_not_make_a_supplier_that_is_not_ready_yet_wait_longer(self) -> None:
         names = [f"x{number}" for number in range(6)]
         for name in names:
@@ -357,6 +384,29 @@ class UploadAccidents(UploadCase):
         self.run_now(lost.node.start())
         self.until(lambda: stored_files(lost) == 1)
         self.until(lambda: self.info("x")["versions"][0]["delivered"] == "100%")
+
+    def test_supplier_that_came_back_from_an_old_copy_of_its_disk(self) -> None:
+        self.run_now(self.begin(self.make_file(300_000), "x"))
+        old = self.suppliers[2]
+        old.node.die()
+        self.run_now(old.stop())
+        shutil.copytree(old.base, self.tmp / "copy")
+        old.make()
+        self.run_now(old.start())
+        self.run_now(old.node.start())
+        self.until(lambda: len(self.customer.get(Customer).connected()) == 4)
+        self.run_now(self.customer.get(BackupDb).file_delete("x"))
+        self.until(lambda: stored_files(old) == 0)
+        self.until(lambda: not self.run_now(self.customer.catalog.errands.tombstones()))
+        old.node.die()
+        self.run_now(old.stop())
+        shutil.rmtree(old.base)
+        shutil.copytree(self.tmp / "copy", old.base)
+        old.make()
+        self.run_now(old.start())
+        self.assertEqual(stored_files(old), 1)
+        self.run_now(old.node.start())
+        self.until(lambda: stored_files(old) == 0)
 
 
 class NoRoom(UploadCase):
