@@ -81,8 +81,11 @@ class PieceStore(Protocol):
     def size(self) -> int:
         """Bytes that all pieces take."""
 
+    def trouble(self) -> str:
+        """Why it could not be asked the last time, empty if it could."""
+
     def close(self) -> None:
-        """Nothing more is asked."""
+        """Nothing more is asked; calls that still run in workers end with `Closed` as soon as they can."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +190,9 @@ class LocalFolder:
 
     def size(self) -> int:
         return sum(entry.stat().st_size for entry in self._entries())
+
+    def trouble(self) -> str:
+        return ""
 
     def close(self) -> None:
         """Nothing is open between two calls."""

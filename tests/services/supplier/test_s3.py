@@ -15,7 +15,7 @@ from unittest.mock import patch
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from bitdust_node.config.config import Config
-from bitdust_node.errors import Full, Invalid, NotFound, Unavailable
+from bitdust_node.errors import Closed, Full, Invalid, NotFound, Unavailable
 from bitdust_node.pieces.hashtree import HASH_BYTES, check_path, leaves_of, path_length
 from bitdust_node.pieces.layout import PIECE_BLOCK
 from bitdust_node.pieces.object_file import object_name
@@ -262,6 +262,36 @@ class Breaking(SynchronousTestCase):
         self.assertRaises(Unavailable, store.read, NAME, 0, 3)
         self.well()
         self.assertEqual((list(self.store.names()), unfinished(store)), ([], 0))
+
+    def test_refused_reading_is_asked_for_no_more_often_than_all_else(self) -> None:
+        written(self.store, [b"data"]).commit()
+        for kind in ("refuse", "hang up", "cut"):
+            self.fault(kind, lambda method, path: method == "GET", times=1000)
+            before = len(self.proxy.seen)
+            self.assertRaises(Unavailable, self.store.read, NAME, 0, 3)
+            self.assertEqual(len(self.proxy.seen) - before, 2)
+
+    def test_trouble_is_told_until_it_is_over(self) -> None:
+        self.assertEqual(self.store.trouble(), "")
+        both = Moved(self.store, LocalFolder(Path(self.mktemp())))
+        for kind, word in (("refuse", "refuses (InternalError)"), ("hang up", "does not answer")):
+            self.fault(kind, times=1000)
+            self.assertRaises(Unavailable, self.store.read, NAME, 0, 3)
+            self.assertIn(word, self.store.trouble())
+            self.assertEqual(both.trouble(), self.store.trouble())
+            self.well()
+            self.assertRaises(NotFound, self.store.read, NAME, 0, 3)
+            self.assertEqual(self.store.trouble(), "")
+
+    def test_closed_store_undoes_nothing(self) -> None:
+        store = copy(self.store)
+        writer = written(store, [b"data"])
+        written(self.store, [b"data"]).commit()
+        with patch.object(store.client, "close"):  # other tests use it too
+            store.close()
+        for act in (writer.commit, lambda: store.delete(NAME), store.clean, lambda: list(store.names())):
+            self.assertRaises(Closed, act)
+        self.assertEqual(self.store.read(NAME, 0, 4), b"data")
 
     def test_server_without_ranges_is_not_believed(self) -> None:
         written(self.store, [os.urandom(200_000)]).commit()
