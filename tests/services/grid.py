@@ -201,6 +201,8 @@ class GridCase(SynchronousTestCase):
     needed = "64 MB"
     #: Seconds from one node to another.
     latency = 0.002
+    #: Options of suppliers beside what they donate.
+    supplier_options: dict[str, object] = {}
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -218,8 +220,9 @@ class GridCase(SynchronousTestCase):
                 "services/customer/needed-space": self.needed,
             },
         )
+        donating = {"services/supplier/donated-space": "1 GB"}
         self.suppliers = [
-            Member(node, self.tmp / f"supplier-{at}", (Supplier,), {"services/supplier/donated-space": "1 GB"})
+            Member(node, self.tmp / f"supplier-{at}", (Supplier,), donating | self.supplier_options)
             for at, node in enumerate(nodes[1:])
         ]
         self.customer.lookup.users = [member.node.me.idurl for member in self.suppliers]
