@@ -164,6 +164,23 @@ class Wrong(SynchronousTestCase):
             with self.assertRaisesRegex(Invalid, "s3-endpoint"):
                 self.open(endpoint=endpoint)
 
+    def test_settings_that_are_none(self) -> None:
+        """They are named, and nobody is asked: the library would say that nobody answers."""
+        for name, wrong in (
+            ("bucket", ("../x", "Bad Bucket!", "a", "a" * 256, "b\n")),
+            ("region", ("bad region", "\x7f", "a/b")),
+            ("endpoint", ("ftp://x", "http://[::1", "http://127.0.0.1:99999", "http://a:0", "http://a b", "host:9")),
+            ("access-key", ("a b", "key\nline")),
+            ("secret-key", ("a b", "\u2603")),
+            ("prefix", ("x" * 1000, "\u00e4" * 500)),
+        ):
+            for value in wrong:
+                settings = Server.get().inner.settings(**{name.replace("-", "_"): value})
+                with self.assertRaisesRegex(Invalid, f"services/supplier/s3-{name} must be"):
+                    settings.check()
+        for good in ("http://[::1]:9000", "https://s3.example.org", "http://127.0.0.1:1/"):
+            Server.get().inner.settings(endpoint=good).check()
+
     def test_secret_is_not_shown(self) -> None:
         self.assertNotIn("hidden", repr(S3Settings("", "b", "", "a", "hidden", "")))
 
