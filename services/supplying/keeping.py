@@ -170,7 +170,7 @@ class Keeping:
         await self.scrub.start()
         self._tasks.spawn("count objects without a row", self._count_orphans())
         self._tasks.every(AGAIN, "remove what could not be removed", self._remove_left, self._clock, at_once=True)
-        self._tasks.every(AGAIN, "ask the store again", self._ask_again, self._clock)
+        self._tasks.every(AGAIN, "tidy up the store", self._tidy, self._clock)
 
     async def stop(self) -> None:
         try:
@@ -266,11 +266,10 @@ class Keeping:
         for customer in self.leases.departed():
             await self.leases.clear(customer, self._remove_all)
 
-    async def _ask_again(self) -> None:
+    async def _tidy(self) -> None:
         """A store that could not be asked may be well for long before anybody needs it."""
-        if self.store.trouble():
-            with suppress(BitDustError):
-                await self._at_store.run(lambda: next(self.store.names(), None))
+        with suppress(BitDustError):
+            await self._at_store.run(self.store.tidy)
 
     async def _remove_all(self, customer: NodeId) -> int:
         """All that is kept at the cost of a customer; how many bytes that were."""

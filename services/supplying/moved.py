@@ -54,6 +54,10 @@ class Moved:
     def trouble(self) -> str:
         return self._new.trouble() or self._old.trouble()
 
+    def tidy(self) -> None:
+        self._new.tidy()
+        self._old.tidy()
+
     def close(self) -> None:
         self._new.close()
         self._old.close()

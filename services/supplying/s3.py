@@ -39,6 +39,8 @@ CONNECT_TIME, ANSWER_TIME = 10.0, 30.0
 ATTEMPTS = 4
 #: Requests at once.
 LANES = 8
+#: Uploads that are remembered because they could not be dropped.
+LEFT_LIMIT = 10_000
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _TOTAL = re.compile(r"bytes \d+-\d+/(\d+)")
@@ -66,6 +68,8 @@ class S3Store:
         self.bucket, self._prefix, self.spool = settings.bucket, settings.prefix, spool
         self._attempts = attempts
         self._closed, self._trouble = False, ""
+        # uploads that were given up while the store did not answer, by key
+        self._left: set[tuple[str, str]] = set()
         config = Config(
             connect_timeout=min(CONNECT_TIME, answer_time),
             read_timeout=answer_time,
@@ -135,6 +139,23 @@ class S3Store:
 
     def trouble(self) -> str:
         return self._trouble
+
+    def tidy(self) -> None:
+        for key, upload in list(self._left):
+            self.abort(key, upload)
+            self._left.discard((key, upload))
+        if self._trouble:
+            next(self.names(), None)
+
+    def give_up(self, key: str, upload: str) -> None:
+        """
+        Drop the parts of an upload, now or later; at the latest at the next start.
+        """
+        try:
+            self.abort(key, upload)
+        except BitDustError:
+            if len(self._left) < LEFT_LIMIT:
+                self._left.add((key, upload))
 
     def key(self, name: str) -> str:
         """
@@ -278,9 +299,7 @@ class _ObjectWriter:
             self._spool = None
         upload, self._upload = self._upload, ""
         if upload:
-            # what can not be dropped now is at the next start
-            with suppress(BitDustError):
-                self._store.abort(self._key, upload)
+            self._store.give_up(self._key, upload)
 
     def _append(self, chunks: Sequence[Buffer]) -> None:
         if self._ended:

@@ -99,6 +99,9 @@ class PieceStore(Protocol):
     def trouble(self) -> str:
         """Why it could not be asked the last time, empty if it could."""
 
+    def tidy(self) -> None:
+        """Remove what could not be removed when it was given up, and look whether trouble is over."""
+
     def close(self) -> None:
         """Nothing more is asked; calls that still run in workers end with `Closed` as soon as they can."""
 
@@ -221,6 +224,9 @@ class LocalFolder:
 
     def trouble(self) -> str:
         return ""
+
+    def tidy(self) -> None:
+        """What is given up is removed at once."""
 
     def close(self) -> None:
         """Nothing is open between two calls."""

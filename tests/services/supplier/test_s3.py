@@ -300,6 +300,21 @@ class Breaking(SynchronousTestCase):
             self.assertRaises(NotFound, self.store.read, NAME, 0, 3)
             self.assertEqual(self.store.trouble(), "")
 
+    def test_uploads_that_were_given_up_while_it_was_away_are_dropped_later(self) -> None:
+        with patch.object(s3, "PART", SMALLEST_PART):
+            writer = self.store.writer(OWNER, VERSION, 1)
+            writer.write([bytes(SMALLEST_PART)])
+        self.fault("refuse", times=1000)
+        writer.discard()
+        self.assertRaises(Unavailable, self.store.tidy)
+        self.well()
+        self.assertEqual((unfinished(self.store), self.store.trouble() != ""), (1, True))
+        self.store.tidy()
+        self.assertEqual((unfinished(self.store), self.store.trouble()), (0, ""))
+        before = len(self.proxy.seen)
+        self.store.tidy()
+        self.assertEqual(len(self.proxy.seen), before)
+
     def test_closed_store_undoes_nothing(self) -> None:
         store = copy(self.store)
         writer = written(store, [b"data"])
