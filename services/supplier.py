@@ -155,6 +155,8 @@ class Supplier(Service):
     def ready(self) -> str | None:
         if self.keeping is None:
             return "not started"
+        if trouble := self.keeping.store.trouble():
+            return trouble
         space = self.keeping.space
         if space.claimed >= space.donated:
             return f"all of the donated {space.donated} bytes are taken"

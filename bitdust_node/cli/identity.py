@@ -141,6 +141,9 @@ def restore(context: Context, file: Path, idurl: str | None, pass_phrase: str | 
         context.fail(f"{file} is not the backup of an identity")
     if len(data) > BACKUP_LIMIT:
         context.fail(f"{file} is larger than {BACKUP_LIMIT} bytes: not the backup of an identity")
+    if "-----BEGIN" not in text:
+        # the node would take it for the name of a file
+        context.fail(f"{file} is not the backup of an identity: there is no private key in it")
     arguments = {"private_key_source": text, "known_idurl": idurl, "pass_phrase": pass_phrase}
     raise SystemExit(_ask_once(context, "identity_recover", arguments, "identity restored"))
 

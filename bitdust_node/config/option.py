@@ -42,6 +42,8 @@ class Kind(StrEnum):
 
 INTEGERS = frozenset({Kind.INTEGER, Kind.POSITIVE_INTEGER, Kind.NON_ZERO_INTEGER, Kind.PORT, Kind.SELECTION})
 FLOATS = frozenset({Kind.FLOAT, Kind.NON_NEGATIVE_FLOAT, Kind.NON_ZERO_FLOAT})
+#: Of whole numbers: databases, wire and clients hold no larger ones.
+_FARTHEST = 2**53 - 1
 _LOWEST = {Kind.POSITIVE_INTEGER: 0, Kind.NON_ZERO_INTEGER: 1, Kind.PORT: 1}
 _HIGHEST = {Kind.PORT: 65535}
 
@@ -142,8 +144,9 @@ class Option:
     def _check(self, value: int) -> None:
         if self.lowest is not None and value < self.lowest:
             raise Invalid(f"option {self.path} must be at least {self.lowest}")
-        if self.highest is not None and value > self.highest:
-            raise Invalid(f"option {self.path} must be at most {self.highest}")
+        highest = self.highest or _FARTHEST
+        if value > highest:
+            raise Invalid(f"option {self.path} must be at most {highest}")
 
 
 def truth(given: object) -> bool:

@@ -4,6 +4,7 @@ An identity comes back from its private key, on a machine that has nothing else 
 
 from __future__ import annotations
 
+from errno import EINVAL
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,9 @@ def _text(source: str) -> str:
     if "-----BEGIN" not in source and "\n" not in source.strip():
         path = Path(source.strip())
         try:
+            if path.expanduser().is_fifo():
+                # nobody may ever write into it
+                raise OSError(EINVAL, "it is a pipe")
             with path.expanduser().open("rb") as stream:
                 data = stream.read(BACKUP_LIMIT + 1)
             source = data.decode("ascii")

@@ -5,6 +5,7 @@ All that keeps pieces for others, made when the service starts and given back wh
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from twisted.logger import Logger
 
 from automats.registry import Automats
 from bitdust_node.clock import Clock
-from bitdust_node.errors import NotFound
+from bitdust_node.errors import BitDustError, NotFound, TimedOut
 from bitdust_node.events import Events
 from bitdust_node.identity.document import Document
 from bitdust_node.identity.names import NodeId
@@ -22,7 +23,7 @@ from bitdust_node.pieces.manifest import SignedManifest
 from bitdust_node.router.router import Router
 from bitdust_node.tasks import Tasks
 from bitdust_node.threads import Workers
-from bitdust_node.waiting import shielded
+from bitdust_node.waiting import shielded, within
 from bitdust_node.wire.command import Nothing
 from bitdust_node.wire.storage import (
     LEASE_CANCEL,
@@ -69,6 +70,10 @@ AGAIN = 300.0
 
 #: Seconds for which pieces are kept at least after their lease has lapsed, even if the space is needed.
 SHORTEST_GRACE = 7 * DAY
+
+#: Seconds that the store has at the start, and that pieces which are being stored have at the end. Less than those of
+#: the service itself: who asks hears of the store, and all else is ended in order.
+START_TIME, STOP_TIME = 20.0, 8.0
 
 #: Names of objects that are looked for in the books at once.
 PAGE = 500
@@ -155,19 +160,25 @@ class Keeping:
         """
         Clear away what an earlier run has left unfinished, and take up the leases.
         """
-        unfinished = await self._at_store.run(self.store.clean)
+        cleaning = self._at_store.run(self.store.clean)
+        unfinished = await within(self._clock, START_TIME, cleaning, "the first answer of the store of pieces")
         if unfinished:
             self.log.info("removed {count} pieces that were not complete", count=unfinished)
-        await self._removal.retry()
         for customer in await self.leases.load():
             # the process was stopped after the lease was ended, and before all that was kept under it was removed
             await self._remove_all(customer)
         await self.scrub.start()
         self._tasks.spawn("count objects without a row", self._count_orphans())
-        self._tasks.every(AGAIN, "remove what could not be removed", self._remove_left, self._clock)
+        self._tasks.every(AGAIN, "remove what could not be removed", self._remove_left, self._clock, at_once=True)
+        self._tasks.every(AGAIN, "tidy up the store", self._tidy, self._clock)
 
     async def stop(self) -> None:
-        await self._puts.stop()
+        try:
+            await within(self._clock, STOP_TIME, self._puts.stop(), "storing what has come")
+        except TimedOut as error:
+            # whoever sent these was not told that they are stored
+            self.log.warn("pieces are given up that the store does not take: {error}", error=error)
+        self._removal.stop()
         await self.scrub.stop()
         if self._notices is not None:
             await self._notices.stop()
@@ -254,6 +265,11 @@ class Keeping:
         await self._removal.retry()
         for customer in self.leases.departed():
             await self.leases.clear(customer, self._remove_all)
+
+    async def _tidy(self) -> None:
+        """A store that could not be asked may be well for long before anybody needs it."""
+        with suppress(BitDustError):
+            await self._at_store.run(self.store.tidy)
 
     async def _remove_all(self, customer: NodeId) -> int:
         """All that is kept at the cost of a customer; how many bytes that were."""

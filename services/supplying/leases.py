@@ -27,6 +27,8 @@ DAY = 86400
 
 #: Customers of one supplier; more are refused.
 LEASES_LIMIT = 10_000
+#: Days of silence after which a lease lapses in any case: times that are told must fit what carries them.
+LONGEST_IDLE = 36_500
 #: Parts of the idle time after which a silent customer is reminded.
 NOTICES = (3 / 4, 15 / 16)
 
@@ -275,7 +277,8 @@ class Leases:
         """
         When the lease lapses if the customer stays silent; unix seconds.
         """
-        return lease.seen + self._idle_days() * DAY
+        # 0 days: no customer is ever idle
+        return lease.seen + min(self._idle_days() or LONGEST_IDLE, LONGEST_IDLE) * DAY
 
     def touch(self, customer: NodeId) -> None:
         """
@@ -309,10 +312,7 @@ class Leases:
 
     async def _patrol(self) -> int:
         now = self.clock.seconds()
-        # 0 days: no customer is ever idle
-        silent = [
-            lease for lease in self._leases.values() if lease.active and self._idle_days() and self.expires(lease) < now
-        ]
+        silent = [lease for lease in self._leases.values() if lease.active and self.expires(lease) < now]
         for lease in silent:
             lease.lapsed_at = int(now)
             lease.machine.feed(Input.SILENT)
@@ -322,8 +322,8 @@ class Leases:
         return len(silent)
 
     def _remind(self, lease: Lease) -> None:
-        silence, limit = self.clock.seconds() - lease.seen, self._idle_days() * DAY
-        due = sum(silence >= part * limit for part in NOTICES) if limit and lease.active else 0
+        silence, limit = self.clock.seconds() - lease.seen, self.expires(lease) - lease.seen
+        due = sum(silence >= part * limit for part in NOTICES) if lease.active else 0
         if due > lease.noticed:
             lease.noticed = due
             self.events.publish("customer-lease-lapsing", {"idurl": lease.idurl, "expires": self.expires(lease)})

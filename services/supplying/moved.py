@@ -51,6 +51,13 @@ class Moved:
     def size(self) -> int:
         return self._new.size() + self._old.size()
 
+    def trouble(self) -> str:
+        return self._new.trouble() or self._old.trouble()
+
+    def tidy(self) -> None:
+        self._new.tidy()
+        self._old.tidy()
+
     def close(self) -> None:
         self._new.close()
         self._old.close()

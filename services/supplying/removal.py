@@ -45,6 +45,13 @@ class Removal:
         self._unlisted: set[str] = set()
         #: Whether there may be objects left that nobody removes at this moment.
         self.left = True
+        self._stopped = False
+
+    def stop(self) -> None:
+        """
+        Undo nothing from now on: what hangs in the store may end when the same piece was stored anew long ago.
+        """
+        self._stopped = True
 
     async def remove(self, deposit: Deposit, versions: list[bytes] | None) -> Removed:
         """
@@ -91,6 +98,8 @@ class Removal:
         A piece that got no row: its object may be there or not, and is removed, now or by `retry`. Raises no error of
         ours.
         """
+        if self._stopped:
+            return
         try:
             await self._workers.run(self._store.delete, name)
         except (BitDustError, OSError) as error:

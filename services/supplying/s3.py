@@ -39,11 +39,17 @@ CONNECT_TIME, ANSWER_TIME = 10.0, 30.0
 ATTEMPTS = 4
 #: Requests at once.
 LANES = 8
+#: Uploads that are remembered because they could not be dropped.
+LEFT_LIMIT = 10_000
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _TOTAL = re.compile(r"bytes \d+-\d+/(\d+)")
 #: Codes of answers that mean that there is no room left.
 _NO_ROOM = frozenset({"InsufficientStorage", "QuotaExceeded", "XMinioStorageFull", "507", "EntityTooLarge"})
+
+
+class _CutOffError(Unavailable):
+    """An answer that began and is not whole; the library does not ask for these again."""
 
 
 class S3Store:
@@ -61,6 +67,9 @@ class S3Store:
         settings.check()
         self.bucket, self._prefix, self.spool = settings.bucket, settings.prefix, spool
         self._attempts = attempts
+        self._closed, self._trouble = False, ""
+        # uploads that were given up while the store did not answer, by key
+        self._left: set[tuple[str, str]] = set()
         config = Config(
             connect_timeout=min(CONNECT_TIME, answer_time),
             read_timeout=answer_time,
@@ -81,8 +90,10 @@ class S3Store:
 
     def close(self) -> None:
         """
-        Close the connections.
+        Close the connections. Calls that hang in a worker still are told with their next request: they must not undo
+        what was stored after this store was opened anew.
         """
+        self._closed = True
         self.client.close()
 
     def writer(self, owner: NodeId, version: bytes, index: int) -> PieceWriter:
@@ -126,6 +137,26 @@ class S3Store:
     def size(self) -> int:
         return sum(entry["Size"] for entry in self._entries())
 
+    def trouble(self) -> str:
+        return self._trouble
+
+    def tidy(self) -> None:
+        for key, upload in list(self._left):
+            self.abort(key, upload)
+            self._left.discard((key, upload))
+        if self._trouble:
+            next(self.names(), None)
+
+    def give_up(self, key: str, upload: str) -> None:
+        """
+        Drop the parts of an upload, now or later; at the latest at the next start.
+        """
+        try:
+            self.abort(key, upload)
+        except BitDustError:
+            if len(self._left) < LEFT_LIMIT:
+                self._left.add((key, upload))
+
     def key(self, name: str) -> str:
         """
         The key of a name; anything that was not made by hashing is refused.
@@ -155,19 +186,26 @@ class S3Store:
         Errors of the library, as ours. Only the plain word that an object is not there means that: a bucket that is
         gone, or a key that is refused, says nothing about pieces.
         """
+        if self._closed:
+            raise Closed("the store of pieces was closed")
         try:
             yield
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))
             if code == "NoSuchKey":
+                self._trouble = ""
                 raise NotFound("there is no such piece") from error
             self.log.warn("the object store refuses: {error}", error=error)
             if code in _NO_ROOM:
-                raise Full("the object store of the supplier has no room left") from error
-            raise Unavailable(f"the object store of the supplier refuses ({code[:50]})") from error
+                self._trouble = "the object store of the supplier has no room left"
+                raise Full(self._trouble) from error
+            self._trouble = f"the object store of the supplier refuses ({code[:50]})"
+            raise Unavailable(self._trouble) from error
         except (BotoCoreError, HTTPError) as error:
             self.log.warn("the object store does not answer: {error}", error=error)
-            raise Unavailable(f"the object store of the supplier does not answer ({type(error).__name__})") from error
+            self._trouble = f"the object store of the supplier does not answer ({type(error).__name__})"
+            raise Unavailable(self._trouble) from error
+        self._trouble = ""
 
     def _entries(self) -> Iterator[Any]:
         with self.asked():
@@ -181,7 +219,7 @@ class S3Store:
     def _get(self, name: str, wanted: str, most: int) -> tuple[bytes, int]:
         """Bytes of a range, none behind the end; and the size of the whole object, 0 if it is not known."""
         for _ in range(self._attempts - 1):
-            with suppress(Unavailable):
+            with suppress(_CutOffError):
                 return self._get_once(name, wanted, most)
         return self._get_once(name, wanted, most)
 
@@ -193,13 +231,16 @@ class S3Store:
                 if error.response.get("Error", {}).get("Code") == "InvalidRange":
                     return b"", 0
                 raise
-            total = _TOTAL.fullmatch(answer.get("ContentRange", ""))
-            length = answer["ContentLength"]
+        total = _TOTAL.fullmatch(answer.get("ContentRange", ""))
+        length = answer["ContentLength"]
+        try:
             # more than was asked for is never read
-            with answer["Body"] as body:
+            with self.asked(), answer["Body"] as body:
                 data = body.read(most) if length <= most else b""
+        except Unavailable as error:
+            raise _CutOffError(str(error)) from error
         if total is None or len(data) != length:
-            raise Unavailable("the object store of the supplier answers something else than what it was asked")
+            raise _CutOffError("the object store of the supplier answers something else than what it was asked")
         return data, int(total[1])
 
 
@@ -258,9 +299,7 @@ class _ObjectWriter:
             self._spool = None
         upload, self._upload = self._upload, ""
         if upload:
-            # what can not be dropped now is at the next start
-            with suppress(BitDustError):
-                self._store.abort(self._key, upload)
+            self._store.give_up(self._key, upload)
 
     def _append(self, chunks: Sequence[Buffer]) -> None:
         if self._ended:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from bitdust_node.direct import Appender, PageBuffers, read_part
 from bitdust_node.errors import Closed, Corrupt, Full, Invalid, NotFound
@@ -31,6 +32,20 @@ DISK_MARGIN_PART = 20
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _PARTIAL = ".part"
+#: Bytes of a key in an object store, and those that are left before the name of an object.
+KEY_LIMIT = 1024
+PREFIX_LIMIT = KEY_LIMIT - 64
+#: What stores and their library take: of anything else the library would say that the store does not answer.
+_SETTINGS = (
+    (
+        "bucket",
+        r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}|arn:[!-~]{1,300}",
+        "the name of a bucket: letters, digits, dots and dashes",
+    ),
+    ("region", r"[A-Za-z0-9-]{0,63}", "the name of a region, such as eu-central-1, or empty"),
+    ("access_key", r"[!-~]+", "without blanks, line ends and letters that are not ASCII"),
+    ("secret_key", r"[!-~]+", "without blanks, line ends and letters that are not ASCII"),
+)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -81,8 +96,14 @@ class PieceStore(Protocol):
     def size(self) -> int:
         """Bytes that all pieces take."""
 
+    def trouble(self) -> str:
+        """Why it could not be asked the last time, empty if it could."""
+
+    def tidy(self) -> None:
+        """Remove what could not be removed when it was given up, and look whether trouble is over."""
+
     def close(self) -> None:
-        """Nothing more is asked."""
+        """Nothing more is asked; calls that still run in workers end with `Closed` as soon as they can."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +127,21 @@ class S3Settings:
             if not getattr(self, name):
                 option = name.replace("_", "-")
                 raise Invalid(f"pieces are to be kept in S3, but services/supplier/s3-{option} is empty")
-        if self.endpoint and not re.fullmatch(r"https?://[^\s/?#@]+/?", self.endpoint):
+        if self.endpoint and not _is_endpoint(self.endpoint):
             raise Invalid("services/supplier/s3-endpoint must be like https://host:port, or empty for AWS")
+        for name, pattern, meaning in _SETTINGS:
+            if not re.fullmatch(pattern, getattr(self, name)):
+                raise Invalid(f"services/supplier/s3-{name.replace('_', '-')} must be {meaning}")
+        if len(self.prefix.encode()) > PREFIX_LIMIT:
+            raise Invalid(f"services/supplier/s3-prefix must be shorter: keys would not fit {KEY_LIMIT} bytes")
+
+
+def _is_endpoint(text: str) -> bool:
+    try:
+        # the port is looked at only when it is asked for
+        return bool(re.fullmatch(r"https?://[^\s/?#@]+/?", text) and urlsplit(text).port != 0)
+    except ValueError:
+        return False
 
 
 class ObjectStore(Protocol):
@@ -187,6 +221,12 @@ class LocalFolder:
 
     def size(self) -> int:
         return sum(entry.stat().st_size for entry in self._entries())
+
+    def trouble(self) -> str:
+        return ""
+
+    def tidy(self) -> None:
+        """What is given up is removed at once."""
 
     def close(self) -> None:
         """Nothing is open between two calls."""

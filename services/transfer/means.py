@@ -43,6 +43,8 @@ class Means:
         self.config, self.catalog, self.customer, self.motion = config, catalog, customer, motion
         self.ranking = ranking
         self.opened = OpenedVersions()
+        #: When suppliers that were missing were waited for the last time, and did not come.
+        self.waited_in_vain = float("-inf")
 
     @property
     def signet(self) -> Signet:

@@ -37,8 +37,6 @@ from services.transfer.sending import Senders
 LINE_LIMIT = 4 * ENTRIES_LIMIT
 #: Files that hear of the end of their pack before others get a turn: each of them has much to tell.
 AT_ONCE = 16
-#: Seconds in which missing suppliers are not waited for a second time.
-IMPATIENT = 60.0
 
 
 class Traveller(Protocol):
@@ -89,7 +87,6 @@ class Line:
         self._alone: _Waiting | None = None
         self._packing = self._closed = False
         self._limit = ENTRIES_LIMIT
-        self._waited = float("-inf")
         self._tasks = Tasks("packs")
 
     def start(self) -> None:
@@ -160,7 +157,7 @@ class Line:
         means = self._means
         suppliers = means.customer.wanted.suppliers
         layout = Layout(*SCHEMES[suppliers])
-        receivers = await self._receivers(suppliers)
+        receivers = await find_receivers(self._means, suppliers, patient=True)
         if len(receivers) < enough(layout.k, layout.m):
             await self._tell(files, Input.NONE)
             return
@@ -219,14 +216,6 @@ class Line:
             self._again(files)
         else:
             await self._tell(files, Input.NONE)
-
-    async def _receivers(self, suppliers: int) -> dict[int, Holder]:
-        now = self._means.clock.seconds()
-        patient = now - self._waited > IMPATIENT
-        found = await find_receivers(self._means, suppliers, patient=patient)
-        if len(found) < suppliers and patient:
-            self._waited = self._means.clock.seconds()
-        return found
 
     def _sort(self, files: Sequence[_Waiting], reading: Reading) -> list[_Waiting]:
         """Those that were read; the others fail, go alone, or wait for the next pack."""

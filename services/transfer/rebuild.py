@@ -48,7 +48,8 @@ async def rebuild(means: Means, version: Version, label: str, path: str) -> list
     finally:
         await means.catalog.renewals.end(version.id, told, made)
     done = [piece.number for piece in made]
-    log.info("pieces {done} of {label} were made anew", done=done, label=label)
+    if done:
+        log.info("pieces {done} of {label} were made anew", done=done, label=label)
     return done
 
 

@@ -203,6 +203,8 @@ class GridCase(SynchronousTestCase):
     latency = 0.002
     #: Whose limits of bytes a second hold, for each of the nodes.
     limits: Config | None = None
+    #: Options of suppliers beside what they donate.
+    supplier_options: dict[str, object] = {}
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -220,8 +222,9 @@ class GridCase(SynchronousTestCase):
                 "services/customer/needed-space": self.needed,
             },
         )
+        donating = {"services/supplier/donated-space": "1 GB"}
         self.suppliers = [
-            Member(node, self.tmp / f"supplier-{at}", (Supplier,), {"services/supplier/donated-space": "1 GB"})
+            Member(node, self.tmp / f"supplier-{at}", (Supplier,), donating | self.supplier_options)
             for at, node in enumerate(nodes[1:])
         ]
         self.customer.lookup.users = [member.node.me.idurl for member in self.suppliers]

@@ -100,7 +100,12 @@ class IdentityTest(SynchronousTestCase):
 
     def test_restored_from_what_is_no_backup(self) -> None:
         (self.folder.metadata / "localidentity").unlink()
-        for data, text in ((b"\xff\xfe", "is not the backup"), (b"x" * 20_000, "is larger than 10240 bytes")):
+        for data, text in (
+            (b"\xff\xfe", "is not the backup"),
+            (b"x" * 20_000, "is larger than 10240 bytes"),
+            (b"http://127.0.0.1:9/alice.xml\n", "there is no private key in it"),
+            (b"", "there is no private key in it"),
+        ):
             (self.base / "file").write_bytes(data)
             done = self.run_it("identity", "restore", str(self.base / "file"))
             self.assertEqual((done.exit_code, text in done.stderr), (1, True))

@@ -77,6 +77,7 @@ class ConfigTest(SynchronousTestCase):
         for path, value in (
             ("logs/debug-level", "high"),
             ("logs/debug-level", -1),
+            ("services/backups/max-copies", 2**53),
             ("interface/api/rest-http-port", 70000),
             ("interface/api/rest-http-port", "9" * 5000),
             ("services/customer/suppliers-number", 3),

@@ -4,6 +4,7 @@ An identity that comes back from its backup: what is accepted, and what is refus
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,13 @@ class RecoveryTest(TestCase):
         other = backup_text(test_key(1).pem, *self.document.sources)
         nobody = backup_text(self.key.pem, self.document.idurl.replace("alice", "nobody"))
         away = backup_text(self.key.pem, "http://127.0.0.1:1/alice.xml")
+        pipe = self.mktemp()
+        os.mkfifo(pipe)
         for source, reason in (
             (" ", "private key must be provided"),
             ("/no/such/file", "can not be read"),
+            (pipe, "it is a pipe"),
+            (os.path.dirname(pipe), "Is a directory"),
             ("x" * 20_000 + "-----BEGIN ", "too large"),
             ("no\nkey", "no private key in it"),
             ("not an idurl\n" + self.key.pem, "'not'"),

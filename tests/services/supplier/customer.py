@@ -74,6 +74,8 @@ class Grid:
         self.idle_days = 14
         self.scrub_rate = 0
         self.lapsed_days = 0
+        #: For what is asked of the store, if that is not like all else.
+        self.store_workers: Any = None
         (folder / "pieces").mkdir(parents=True, exist_ok=True)
         self.store: Any = store or LocalFolder(folder / "pieces", margin=0)
         self.test = test
@@ -105,6 +107,7 @@ class Grid:
             node.automats,
             self._role,
             lambda: self.scrub_rate,
+            self.store_workers,
             lapsed_days=lambda: self.lapsed_days,
         )
         await self.keeping.start()

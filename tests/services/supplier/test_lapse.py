@@ -15,6 +15,7 @@ from bitdust_node.wire.storage import (
     PieceGet,
 )
 from services.supplying.keeping import SHORTEST_GRACE
+from services.supplying.leases import LONGEST_IDLE
 from tests.services.supplier.customer import MEGABYTE, make_grid, make_version
 
 DAY = 86400
@@ -173,3 +174,12 @@ class Lapse(TestCase):
         self.grid.fails(Full, self.grid.ask(LEASE_REQUEST, LeaseQuestion(1 << 60, 0, 4), 2))
         self.assertEqual(self.states(), ["ACTIVE"])
         self.grid.fails(Refused, self.grid.store_piece(make_version(self.grid.key(2), seed=7), customer=2))
+
+    def test_absurd_and_no_idle_time(self) -> None:
+        for days in (0, 10**8, 10**19):
+            self.grid.idle_days = days
+            expires = self.grid.run(self.grid.lease(4 * MEGABYTE)).expires
+            self.assertEqual(expires, int(self.grid.clock.seconds()) + LONGEST_IDLE * DAY)
+            self.days(100)
+            self.assertEqual((self.states(), self.events("customer-lease-lapsing")), (["ACTIVE"], []))
+            self.assertTrue(self.stored())

@@ -15,7 +15,7 @@ from unittest.mock import patch
 from twisted.trial.unittest import SkipTest, SynchronousTestCase, TestCase
 
 from bitdust_node.config.config import Config
-from bitdust_node.errors import Full, Invalid, NotFound, Unavailable
+from bitdust_node.errors import Closed, Full, Invalid, NotFound, Unavailable
 from bitdust_node.pieces.hashtree import HASH_BYTES, check_path, leaves_of, path_length
 from bitdust_node.pieces.layout import PIECE_BLOCK
 from bitdust_node.pieces.object_file import object_name
@@ -164,6 +164,23 @@ class Wrong(SynchronousTestCase):
             with self.assertRaisesRegex(Invalid, "s3-endpoint"):
                 self.open(endpoint=endpoint)
 
+    def test_settings_that_are_none(self) -> None:
+        """They are named, and nobody is asked: the library would say that nobody answers."""
+        for name, wrong in (
+            ("bucket", ("../x", "Bad Bucket!", "a", "a" * 256, "b\n")),
+            ("region", ("bad region", "\x7f", "a/b")),
+            ("endpoint", ("ftp://x", "http://[::1", "http://127.0.0.1:99999", "http://a:0", "http://a b", "host:9")),
+            ("access-key", ("a b", "key\nline")),
+            ("secret-key", ("a b", "\u2603")),
+            ("prefix", ("x" * 1000, "\u00e4" * 500)),
+        ):
+            for value in wrong:
+                settings = Server.get().inner.settings(**{name.replace("-", "_"): value})
+                with self.assertRaisesRegex(Invalid, f"services/supplier/s3-{name} must be"):
+                    settings.check()
+        for good in ("http://[::1]:9000", "https://s3.example.org", "http://127.0.0.1:1/"):
+            Server.get().inner.settings(endpoint=good).check()
+
     def test_secret_is_not_shown(self) -> None:
         self.assertNotIn("hidden", repr(S3Settings("", "b", "", "a", "hidden", "")))
 
@@ -262,6 +279,51 @@ class Breaking(SynchronousTestCase):
         self.assertRaises(Unavailable, store.read, NAME, 0, 3)
         self.well()
         self.assertEqual((list(self.store.names()), unfinished(store)), ([], 0))
+
+    def test_refused_reading_is_asked_for_no_more_often_than_all_else(self) -> None:
+        written(self.store, [b"data"]).commit()
+        for kind in ("refuse", "hang up", "cut"):
+            self.fault(kind, lambda method, path: method == "GET", times=1000)
+            before = len(self.proxy.seen)
+            self.assertRaises(Unavailable, self.store.read, NAME, 0, 3)
+            self.assertEqual(len(self.proxy.seen) - before, 2)
+
+    def test_trouble_is_told_until_it_is_over(self) -> None:
+        self.assertEqual(self.store.trouble(), "")
+        both = Moved(self.store, LocalFolder(Path(self.mktemp())))
+        for kind, word in (("refuse", "refuses (InternalError)"), ("hang up", "does not answer")):
+            self.fault(kind, times=1000)
+            self.assertRaises(Unavailable, self.store.read, NAME, 0, 3)
+            self.assertIn(word, self.store.trouble())
+            self.assertEqual(both.trouble(), self.store.trouble())
+            self.well()
+            self.assertRaises(NotFound, self.store.read, NAME, 0, 3)
+            self.assertEqual(self.store.trouble(), "")
+
+    def test_uploads_that_were_given_up_while_it_was_away_are_dropped_later(self) -> None:
+        with patch.object(s3, "PART", SMALLEST_PART):
+            writer = self.store.writer(OWNER, VERSION, 1)
+            writer.write([bytes(SMALLEST_PART)])
+        self.fault("refuse", times=1000)
+        writer.discard()
+        self.assertRaises(Unavailable, self.store.tidy)
+        self.well()
+        self.assertEqual((unfinished(self.store), self.store.trouble() != ""), (1, True))
+        self.store.tidy()
+        self.assertEqual((unfinished(self.store), self.store.trouble()), (0, ""))
+        before = len(self.proxy.seen)
+        self.store.tidy()
+        self.assertEqual(len(self.proxy.seen), before)
+
+    def test_closed_store_undoes_nothing(self) -> None:
+        store = copy(self.store)
+        writer = written(store, [b"data"])
+        written(self.store, [b"data"]).commit()
+        with patch.object(store.client, "close"):  # other tests use it too
+            store.close()
+        for act in (writer.commit, lambda: store.delete(NAME), store.clean, lambda: list(store.names())):
+            self.assertRaises(Closed, act)
+        self.assertEqual(self.store.read(NAME, 0, 4), b"data")
 
     def test_server_without_ranges_is_not_believed(self) -> None:
         written(self.store, [os.urandom(200_000)]).commit()

@@ -20,6 +20,7 @@ from services.rebuilding import Rebuilding
 from services.supplying.deposits import Deposit
 from services.transfer import source as source_module
 from services.transfer.means import Means
+from services.transfer.receivers import GRACE, IMPATIENT
 from tests.services.grid import GridCase, LateWorkers, Member
 from tests.services.models.test_models import every
 
@@ -56,6 +57,19 @@ class UploadAccidents(UploadCase):
         with self.assertRaises(NotFound) as caught:
             self.run_now(self.customer.get(Backups).file_upload_start("/nowhere/at/all", "x"))
         self.assertIn("local file or folder not exist", str(caught.exception))
+
+    def test_supplier_that_is_away_is_waited_for_once(self) -> None:
+        """Else each small file would take seconds for as long as one supplier is away, which may be days."""
+        self.suppliers[1].node.die()
+        self.until(lambda: len(self.customer.get(Customer).connected()) == 3)
+        times = []
+        for number, size in enumerate((5_000, 5_000, 400_000, 5_000)):
+            if number == 3:
+                self.clock.advance(IMPATIENT)
+            path, before = self.make_file(size, str(number)), self.clock.seconds()
+            self.upload(path, str(number))
+            times.append(self.clock.seconds() - before > GRACE)
+        self.assertEqual(times, [True, False, False, True])
 
     def test_not_registered(self) -> None:
         with self.assertRaises(NotFound) as caught:
