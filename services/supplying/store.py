@@ -18,13 +18,16 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from twisted.logger import Logger
+
 from bitdust_node.direct import Appender, PageBuffers, read_part
-from bitdust_node.errors import Closed, Corrupt, Full, Invalid, NotFound
+from bitdust_node.errors import Closed, Corrupt, Full, Invalid, NotFound, Unavailable
 from bitdust_node.files import sync_folder, write_all
 from bitdust_node.identity.names import NodeId
 from bitdust_node.pieces.hashtree import Buffer
 from bitdust_node.pieces.layout import PIECE_BLOCK
 from bitdust_node.pieces.object_file import FOOTER_BYTES, Footer, LeafHasher, object_name
+from services.supplying.landmark import Landmark
 
 #: Bytes of the disk that are left to its user, or this part of the disk if that is less.
 DISK_MARGIN = 256 * 1024 * 1024
@@ -155,11 +158,23 @@ class ObjectStore(Protocol):
 class LocalFolder:
     """
     Pieces as files of a folder, spread over 256 folders in it. Large ones go past the page cache.
+
+    landmark: tells whether the disk of the folder is there, if that is not the one of the data folder.
     """
 
-    def __init__(self, folder: Path, margin: int = DISK_MARGIN, buffers: PageBuffers | None = None) -> None:
+    log = Logger()
+
+    def __init__(
+        self,
+        folder: Path,
+        margin: int = DISK_MARGIN,
+        buffers: PageBuffers | None = None,
+        landmark: Landmark | None = None,
+    ) -> None:
         self._folder = folder
         self._margin = margin
+        self._landmark = landmark
+        self._trouble = ""
         self.buffers = buffers or PageBuffers()
 
     def writer(self, owner: NodeId, version: bytes, index: int) -> PieceWriter:
@@ -186,9 +201,10 @@ class LocalFolder:
         try:
             return read_part(self.path(name), offset, length, self.buffers)
         except FileNotFoundError:
-            raise NotFound("there is no such piece") from None
+            raise self._not_found() from None
 
     def delete(self, *names: str) -> None:
+        self.check()
         paths = [self.path(name) for name in names]
         for path in paths:
             path.unlink(missing_ok=True)
@@ -198,6 +214,7 @@ class LocalFolder:
                 sync_folder(folder)
 
     def names(self) -> Iterator[str]:
+        self.check()
         for entry in self._entries():
             if _NAME.fullmatch(entry.name):
                 yield entry.name
@@ -223,13 +240,27 @@ class LocalFolder:
         return sum(entry.stat().st_size for entry in self._entries())
 
     def trouble(self) -> str:
-        return ""
+        return self._trouble
 
     def tidy(self) -> None:
         """What is given up is removed at once."""
+        with suppress(Unavailable):
+            self.check()
 
     def close(self) -> None:
         """Nothing is open between two calls."""
+
+    def check(self) -> None:
+        """
+        Raise `Unavailable` if the disk is not there.
+        """
+        missing = self._landmark.missing() if self._landmark is not None else ""
+        if missing and not self._trouble:
+            self.log.error("{missing}", missing=missing)
+        self._trouble = missing
+        if missing:
+            # customers hear this, and no paths
+            raise Unavailable("the disk of the supplier is not there now")
 
     def path(self, name: str) -> Path:
         """
@@ -258,7 +289,11 @@ class LocalFolder:
         try:
             return os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
-            raise NotFound("there is no such piece") from None
+            raise self._not_found() from None
+
+    def _not_found(self) -> NotFound:
+        self.check()
+        return NotFound("there is no such piece")
 
     def _footer(self, file: int) -> tuple[Footer, bytes]:
         size = os.fstat(file).st_size
@@ -326,6 +361,8 @@ class _FileWriter:
         """The open file, when there is room for so many bytes; it is discarded when it can not be written."""
         if self._ended:
             raise Closed("this piece was given up")
+        if self._appender is None:
+            self._store.check()
         try:
             if self._store.free() < size:
                 raise Full("the disk of the supplier has no room left")

@@ -11,6 +11,7 @@ from bitdust_node.config.config import Config
 from bitdust_node.errors import Unavailable
 from bitdust_node.identity.names import NodeId
 from bitdust_node.plugins import plugins
+from services.supplying.landmark import Landmark
 from services.supplying.moved import Moved
 from services.supplying.store import LocalFolder, ObjectStore, PieceStore, S3Settings
 
@@ -25,7 +26,11 @@ def open_store(config: Config, pieces: Path, base: Path, node_id: NodeId) -> Pie
     pieces: the local folder. base: the data folder. Raises `Invalid` and `Unavailable`, with what is to be done.
     """
     wanted = config.text("services/supplier/store")
-    folder = LocalFolder(pieces)
+    landmark = None
+    if config.text("paths/customers"):
+        landmark = Landmark(pieces, base)
+        landmark.set_up()
+    folder = LocalFolder(pieces, landmark=landmark)
     if wanted == "folder":
         away = config.text("services/supplier/s3-bucket")
         return Moved(folder, _object_store(config, base, node_id)) if away else folder

@@ -23,6 +23,7 @@ from services.customer_support import CustomerSupport
 from services.hiring.family import Families
 from services.people.contact_list import ContactList
 from services.supplier import Supplier
+from services.supplying.landmark import NOTE
 from tests.network import make_nodes
 from tests.services.supplier.customer import MEGABYTE, Grid, make_version
 
@@ -158,6 +159,43 @@ class Api(TestCase):
         self.run_(self.grid.store_piece(made))
         self.assertEqual(len(list(elsewhere.glob("*/*"))), 1)
         self.assertGreater(self.run_(self.supplier.space_local())["total"], len(made.pieces[0]))
+
+    def test_a_disk_that_is_not_mounted_has_lost_nothing(self) -> None:
+        disk = Path(self.mktemp()).absolute()
+        self.config.set("paths/customers", str(disk))
+        self.run_(self.supplier.stop())
+        self.run_(self.supplier.start())
+        made = make_version(self.grid.key())
+        self.run_(self.grid.lease())
+        self.run_(self.grid.store_piece(made))
+
+        def asked() -> Any:
+            return self.grid.get(PieceGet(made.version, 0, 0, -1))
+
+        whole = self.run_(asked())
+        # gone while the node runs: nothing is lost, and no customer hears of folders
+        away = disk.rename(disk.with_name("away"))
+        disk.mkdir()
+        self.assertEqual(str(self.grid.fails(Unavailable, asked())), "the disk of the supplier is not there now")
+        other = make_version(self.grid.key(), seed=1)
+        self.grid.fails(Unavailable, self.grid.store_piece(other))
+        self.assertIn("Is its disk mounted?", self.supplier.ready() or "")
+        self.assertEqual(list(disk.iterdir()), [])
+        # nor is it used when the node starts
+        self.run_(self.supplier.stop())
+        self.assertIn(f"remove {self.folder.base / NOTE}", str(self.grid.fails(Unavailable, self.supplier.start())))
+        self.run_(self.supplier.stop())
+        disk.rmdir()
+        away.rename(disk)
+        self.run_(self.supplier.start())
+        self.assertIsNone(self.supplier.ready())
+        self.assertEqual(self.run_(asked()), whole)
+        # all that was there is lost for good: the user says so
+        self.run_(self.supplier.stop())
+        disk.rename(disk.with_name("broken"))
+        (self.folder.base / NOTE).unlink()
+        self.run_(self.supplier.start())
+        self.grid.fails(NotFound, asked())
 
     def test_store_must_be_set_up(self) -> None:
         self.run_(self.supplier.stop())
