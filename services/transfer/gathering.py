@@ -204,7 +204,7 @@ class Gathering:
         if len(self._readers) + len(self._again) < self._manifest.k:
             raise Unavailable(self._too_few())
         if now - max([self._moved, *(reader.moved for reader in self._readers)]) >= STALL_TIME:
-            raise Unavailable(f"no supplier has sent anything for {STALL_TIME:g} s")
+            raise Unavailable(f"no supplier has sent anything for {STALL_TIME:g} s{self._reasons()}")
 
     def _excuse(self, now: float) -> None:
         """While this process itself was busy nobody was listened to: that is not the silence of others."""
@@ -269,8 +269,11 @@ class Gathering:
 
     def _too_few(self) -> str:
         k, possible = self._manifest.k, len(self._readers) + len(self._spare) + len(self._again)
-        reasons = "; ".join(
-            f"{self._pieces[number].idurl}: {errors[-1]}" for number, errors in sorted(self._failures.items())
+        return (
+            f"{k} of {self._manifest.m} pieces are needed, {k - possible} of these can not be reached{self._reasons()}"
         )
-        text = f"{k} of {self._manifest.m} pieces are needed, {k - possible} of these can not be reached"
-        return f"{text} ({reasons})" if reasons else text
+
+    def _reasons(self) -> str:
+        """What those who failed have said last; nothing if none did."""
+        told = [f"{self._pieces[number].idurl}: {errors[-1]}" for number, errors in sorted(self._failures.items())]
+        return f" ({'; '.join(told)})" if told else ""

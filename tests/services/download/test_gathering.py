@@ -5,6 +5,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 
+from bitdust_node.errors import Unavailable
 from bitdust_node.pieces.layout import PIECE_BLOCK, Layout
 from bitdust_node.wire.storage import PIECE_GET
 from services.catalog.schema import Piece
@@ -170,3 +171,16 @@ class GatheringTest(GridCase):
         self.assertEqual(
             [piece.number for piece in self.customer.get(Ranking).order(self.pieces(), 2, SIZE)][:2], [2, 3]
         )
+
+    def test_silence_does_not_hide_who_was_caught(self) -> None:
+        self.gate = Deferred()
+        for number, member in enumerate(self.holders):
+            self.serve(number, member, 0)
+        gathering = self.gathering()
+        for number in (0, 1):
+            gathering.blame(number, "another hash")
+        with self.assertRaises(Unavailable) as caught:
+            self.run_now(gathering.parts(0, STEP), step=1.0)
+        told = str(caught.exception)
+        self.assertIn("no supplier has sent anything for 60 s (http://", told)
+        self.assertEqual(told.count(": another hash"), 2)
