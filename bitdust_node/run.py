@@ -11,6 +11,7 @@ import threading
 import time
 from asyncio import AbstractEventLoop
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +85,19 @@ async def _live(reactor: Any, node: Node, then: Callable[[Node], Awaitable[int]]
         # a signal came while the node was still starting
         return
     except BitDustError as error:
-        print(error, file=sys.stderr)
+        _say(str(error))
         outcome[0] = 1
     except Exception:  # noqa: BLE001 - the border of the process
-        Failure().printTraceback(file=sys.stderr)
+        _say(Failure().getTraceback())
         outcome[0] = 1
     if reactor.running:
         reactor.stop()
+
+
+def _say(text: str) -> None:
+    """Why the process ends. Where that goes may be full, which is no reason not to end."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _end(node: Node) -> Deferred[None]:

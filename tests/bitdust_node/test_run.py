@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -86,11 +87,11 @@ class RunTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.base = Path(self.mktemp()).absolute()
 
-    def start(self, script: str) -> subprocess.Popen[str]:
+    def start(self, script: str, errors: int | IO[str] = subprocess.PIPE) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [sys.executable, "-c", HEAD + script, str(self.base)],
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=errors,
             text=True,
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -154,3 +155,8 @@ class RunTests(SynchronousTestCase):
         code, errors = self.ended(self.start(BROKEN))
         self.assertEqual(code, 1)
         self.assertIn("ZeroDivisionError", errors)
+
+    def test_ends_also_if_nobody_can_be_told_why(self) -> None:
+        with open("/dev/full", "w") as full:
+            process = self.start(BROKEN, errors=full)
+        self.assertEqual(self.ended(process)[0], 1)
