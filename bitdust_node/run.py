@@ -87,6 +87,10 @@ async def _live(reactor: Any, node: Node, then: Callable[[Node], Awaitable[int]]
     except BitDustError as error:
         _say(str(error))
         outcome[0] = 1
+    except OSError as error:
+        # a full or broken disk is no defect that a traceback would explain
+        _say(f"the node can not go on in {node.base}: {error}")
+        outcome[0] = 1
     except Exception:  # noqa: BLE001 - the border of the process
         _say(Failure().getTraceback())
         outcome[0] = 1

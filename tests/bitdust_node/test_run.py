@@ -75,6 +75,12 @@ async def then(node):
 
 sys.exit(run_node(base, ports, then))
 """
+FULL = """
+import resource
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+sys.exit(run_node(base, ports, None))
+"""
 BROKEN = """
 async def then(node):
     raise ZeroDivisionError
@@ -155,6 +161,12 @@ class RunTests(SynchronousTestCase):
         code, errors = self.ended(self.start(BROKEN))
         self.assertEqual(code, 1)
         self.assertIn("ZeroDivisionError", errors)
+
+    def test_a_full_disk_is_no_defect(self) -> None:
+        code, errors = self.ended(self.start(FULL))
+        self.assertEqual(code, 1)
+        self.assertIn(f"the node can not go on in {self.base}: ", errors)
+        self.assertNotIn("Traceback", errors)
 
     def test_ends_also_if_nobody_can_be_told_why(self) -> None:
         with open("/dev/full", "w") as full:
