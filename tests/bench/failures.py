@@ -24,7 +24,7 @@ from tests.bench.job import Job
 
 #: Size of the file in MB; how many networks have the accident, as each has but one first download after it; and how
 #: often each of them downloads before and later.
-SIZE, NETWORKS, ROUNDS = 100, 5, 3
+SIZE, NETWORKS, ROUNDS = 100, 3, 3
 #: What happens, and after which part of the usual time of a download; 0: before it begins.
 ACCIDENTS = {
     "frozen": (signal.SIGSTOP, 0.0),
