@@ -12,7 +12,6 @@ from functools import cached_property
 from hashlib import sha256
 from typing import cast
 
-from Crypto.IO import PEM, PKCS8
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -20,16 +19,12 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from bitdust_node.errors import Corrupt, Invalid
 from bitdust_node.identity.names import NodeId
 from bitdust_node.keys.canonical import canonical
+from bitdust_node.keys.pass_phrase import check_cost, seal
 
 SIZES = (1024, 2048, 4096)
 EXPONENT = 65537
 #: Longest text of a key that is looked at: a PEM of 4096 bits has about 3300 characters.
 TEXT_LIMIT = 8192
-#: rsaEncryption of RFC 8017.
-RSA_OID = "1.2.840.113549.1.1.1"
-#: What a guess of a pass phrase costs: N, r and p of RFC 7914. OpenSSL opens nothing that needs more than 32 MB, and a
-#: backup should be opened by anybody in twenty years: so it takes its time one after the other.
-SCRYPT_N, SCRYPT_R, SCRYPT_P = 2**14, 8, 8
 
 _HASH = hashes.SHA256()
 _PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
@@ -160,6 +155,7 @@ class PrivateKey:
             raise Invalid("not a PEM private key")
         if "ENCRYPTED" in text and not pass_phrase:
             raise Invalid("the private key is under a pass phrase, which is needed too")
+        check_cost(text)
         secret = pass_phrase.encode() if pass_phrase and "ENCRYPTED" in text else None
         try:
             key = serialization.load_pem_private_key(text.encode(), secret, unsafe_skip_rsa_key_validation=own)
@@ -186,20 +182,12 @@ class PrivateKey:
 
     def pem_under(self, pass_phrase: str) -> str:
         """
-        The key as PEM that only the pass phrase opens: PKCS#8 under scrypt (RFC 7914) and AES-256-CBC, which `openssl
-        pkey` reads too. Takes 0.3 s on purpose, as does each guess: run it in a worker.
+        The key as PEM that only the pass phrase opens. Takes 0.3 s on purpose, as does each guess: run it in a worker.
         """
         encoding, form = serialization.Encoding.DER, serialization.PrivateFormat.TraditionalOpenSSL
         bare = self._key.private_bytes(encoding, form, serialization.NoEncryption())
         # `cryptography` has 2048 rounds of PBKDF2 and no way to ask for more
-        sealed = PKCS8.wrap(
-            bare,
-            RSA_OID,
-            pass_phrase.encode(),
-            "scryptAndAES256-CBC",
-            {"iteration_count": SCRYPT_N, "block_size": SCRYPT_R, "parallelization": SCRYPT_P},
-        )
-        return PEM.encode(sealed, "ENCRYPTED PRIVATE KEY") + "\n"
+        return seal(bare, pass_phrase)
 
     def sign(self, domain: str, data: bytes) -> bytes:
         """

@@ -4,7 +4,6 @@ RSA keys and the bytes that they sign.
 
 from __future__ import annotations
 
-from Crypto.IO import PEM
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given, settings
@@ -57,28 +56,6 @@ class RsaTests(SynchronousTestCase):
         self.assertEqual(key.decrypt("", key.public.encrypt("", b"x" * 62)), b"x" * 62)
         with self.assertRaises(Invalid):
             key.public.encrypt("", b"x" * 63)
-
-    def test_a_pass_phrase_costs_whoever_guesses_it(self) -> None:
-        key = test_key(1)
-        text = key.pem_under("eggs and hens")
-        self.assertEqual(PrivateKey.from_pem(text, pass_phrase="eggs and hens").pem, key.pem)
-        for wrong in ("eggs", "\N{EGG}" * 100):
-            with self.assertRaisesRegex(Invalid, "wrong pass phrase"):
-                PrivateKey.from_pem(text, pass_phrase=wrong)
-        with self.assertRaisesRegex(Invalid, "needed too"):
-            PrivateKey.from_pem(text)
-        # scrypt by its identifier in RFC 7914, with N = 16384, r = 8, p = 8
-        sealed, _, _ = PEM.decode(text)
-        self.assertIn(bytes.fromhex("0609 2b06010401da47040b"), sealed)
-        self.assertIn(bytes.fromhex("02024000 020108 020108"), sealed)
-        self.assertNotEqual(key.pem_under("eggs and hens"), text)
-
-    def test_backups_of_before_are_opened(self) -> None:
-        key = test_key(1)
-        loaded = serialization.load_pem_private_key(key.pem.encode(), None)
-        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-        text = loaded.private_bytes(encoding, form, serialization.BestAvailableEncryption(b"hen")).decode()
-        self.assertEqual(PrivateKey.from_pem(text, pass_phrase="hen").pem, key.pem)
 
     def test_only_three_sizes_and_one_exponent(self) -> None:
         with self.assertRaises(Invalid):
