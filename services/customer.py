@@ -237,12 +237,12 @@ class Customer(Service):
 
     def _add(self, hired: Hired) -> SupplierLink:
         parts = self._router, self._resolver, self._clock, self._automats
-        link = SupplierLink(hired, lambda: self.wanted, self._all_coded, self._link_changed, *parts)
+        link = SupplierLink(hired, lambda: self.wanted, self._least, self._link_changed, *parts)
         self.links[hired.position] = link
         return link
 
-    async def _all_coded(self) -> bool:
-        return await self.shares.all_coded(self._catalog, SCHEMES[self.wanted.suppliers][1])
+    async def _least(self, supplier: NodeId) -> float:
+        return await self.shares.least(self._catalog, supplier, SCHEMES[self.wanted.suppliers][1])
 
     def _renew_all(self) -> None:
         for link in self.links.values():

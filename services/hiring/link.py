@@ -46,7 +46,7 @@ class SupplierLink:
     """
     Owner of one `supplier_link` machine.
 
-    wanted: tells what to ask for now. shrinks: tells whether a lease may become smaller now.
+    wanted: tells what to ask for now. least: tells below how many bytes a lease must not fall now.
     changed: called when the supplier came or went, and when the lease was renewed.
     """
 
@@ -56,7 +56,7 @@ class SupplierLink:
         self,
         hired: Hired,
         wanted: Callable[[], Wanted],
-        shrinks: Callable[[], Awaitable[bool]],
+        least: Callable[[NodeId], Awaitable[float]],
         changed: Callable[[SupplierLink, bool], None],
         router: Router,
         resolver: Resolver,
@@ -64,7 +64,7 @@ class SupplierLink:
         automats: Automats,
     ) -> None:
         self.hired = hired
-        self._wanted, self._shrinks, self._changed = wanted, shrinks, changed
+        self._wanted, self._least, self._changed = wanted, least, changed
         self._router, self._resolver, self._clock = router, resolver, clock
         self._tasks = Tasks(f"link to supplier {hired.idurl}")
         self._planned: DelayedCall | None = None
@@ -175,8 +175,8 @@ class SupplierLink:
         try:
             if self._resolver.cached(self.node_id) is None:
                 await self._resolver.resolve(self.hired.idurl)
-            if needed < self.hired.granted and not await self._shrinks():
-                needed = self.hired.granted
+            if needed < self.hired.granted:
+                needed = int(min(self.hired.granted, max(needed, await self._least(self.node_id))))
             try:
                 self._answer = await self._request(needed)
             except Full:

@@ -15,6 +15,8 @@ from services.catalog.catalog import Catalog
 
 #: Seconds in which members of shares hear that a supplier was dismissed.
 MEMBERS_HEAR = 600.0
+#: Bytes of a lease that stay free when it shrinks: this part of what is kept, and at least so many.
+SPARE_PART, SPARE = 8, 256 * 1024
 
 
 class OwnShares:
@@ -39,17 +41,23 @@ class OwnShares:
             return 0.0
         return MEMBERS_HEAR if aliases <= self.catalogs.keys() else inf
 
-    async def all_coded(self, own: Catalog, m: int) -> bool:
+    async def least(self, own: Catalog, node_id: str, m: int) -> float:
         """
-        True if all versions, in the own catalog and in shares, are known to have m pieces; while they follow another
-        number of suppliers, those need the room of before, and room for what is coded anew.
+        Bytes below which the lease of a supplier must not fall: what it keeps, in the own catalog and in shares, and
+        some room to make lost pieces anew and for the catalog itself. While versions follow another number of
+        suppliers than m, those need the room of before, and room for what is coded anew: `inf` then.
         """
         if self.patience() == inf:
-            return False
+            return inf
+        kept = 0
         try:
-            return all([await catalog.is_coded(m) for catalog in (own, *self.catalogs.values())])
+            for catalog in (own, *self.catalogs.values()):
+                if not await catalog.is_coded(m):
+                    return inf
+                kept += (await catalog.stored_bytes()).get(node_id, 0)
         except BitDustError:
-            return False
+            return inf
+        return kept + max(kept // SPARE_PART, SPARE)
 
     async def totals(self) -> Counter[str]:
         """

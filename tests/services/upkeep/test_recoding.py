@@ -248,6 +248,25 @@ class RoomTest(RecodingCase):
         self.followed(4)
         self.until(lambda: {link.hired.granted for link in links.values()} == {4 << 20}, 700, 1)
 
+    def test_a_lease_never_shrinks_below_what_is_kept(self) -> None:
+        (self.tmp / "y").write_bytes(os.urandom(3_000_000))
+        self.upload(self.tmp / "y", "y")
+        links = self.customer.get(Customer).links
+        self.customer.config.set("services/customer/needed-space", "1 MB")
+
+        def leases() -> set[int]:
+            return {link.hired.granted for link in links.values()}
+
+        self.until(lambda: leases() != {4 << 20}, 700, 1)
+        kept = self.run_now(self.customer.catalog.stored_bytes())
+        for link in links.values():
+            self.assertGreater(link.hired.granted, kept[link.node_id] + 200_000)
+        self.files["y"] = (self.tmp / "y").read_bytes()
+        self.followed(4)
+        self.run_now(self.customer.get(BackupDb).file_delete("y"))
+        self.run_now(self.customer.get(BackupDb).file_delete("x"))
+        self.until(lambda: leases() == {1 << 19}, 1400, 1)
+
     def test_a_supplier_that_had_no_room_is_asked_again(self) -> None:
         for member in self.suppliers:
             member.config.set("services/supplier/donated-space", "2 MB")
