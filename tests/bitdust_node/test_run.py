@@ -171,4 +171,5 @@ class RunTests(SynchronousTestCase):
     def test_ends_also_if_nobody_can_be_told_why(self) -> None:
         with open("/dev/full", "w") as full:
             process = self.start(BROKEN, errors=full)
-        self.assertEqual(self.ended(process)[0], 1)
+        # 120 is what Python ends with when it can not write what was printed
+        self.assertIn(self.ended(process)[0], (1, 120))
