@@ -59,9 +59,9 @@ class Partings:
     Remembers the dismissed. A lease is cancelled, and with it all that is kept, only when no catalog counts on any of
     it.
 
-    catalogs: the own one, and those of own shares. wanted: versions of as many pieces are not coded anew.
-    patience: seconds for which a lease is not cancelled at least. left: called when more of what
-    somebody keeps has to be made anew.
+    catalogs: the own one, and those of own shares. wanted: versions of as many pieces are not coded anew. patience:
+    seconds for which a lease is not cancelled at least. left: called when more of what somebody keeps has to be made
+    anew.
     """
 
     log = Logger()
